@@ -1,0 +1,1 @@
+"""What every RAIA service shares: server, unit of work, events, jobs, objects, identity, telemetry."""

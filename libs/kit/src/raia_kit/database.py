@@ -1,0 +1,219 @@
+"""Engine, units of work and tenancy: every transaction is a tenant's, under row security, or the platform's."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from google.protobuf.message import Message
+from sqlalchemy import Engine, create_engine, event, insert, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from raia.platform.events.v1 import audit_events_pb2
+from raia_kit import tables
+from raia_kit.context import Actor, current_call_or_none
+from raia_kit.errors import Aborted, RaiaError, ResourceExhausted, Unavailable
+from raia_kit.ids import new_id
+from raia_kit.tracing import current_traceparent
+
+_ABORTED = {"40001", "40P01", "55P03", "57014"}
+_FULL = {"53100", "53200", "53300"}
+
+
+@dataclass
+class UnitOfWork:
+    """One transaction: what it writes, the events it emits and the audit entries it makes commit together or not."""
+
+    session: Session
+    service: str
+    org_id: UUID | None
+    actor: Actor = field(default_factory=Actor)
+    request_id: str = ""
+    correlation_id: str = ""
+    _after_commit: list[Callable[[], None]] = field(default_factory=list)
+
+    @property
+    def tenant(self) -> UUID:
+        """The organisation; raises ``LookupError`` in a platform unit of work."""
+        if self.org_id is None:
+            raise LookupError("this is a platform unit of work")
+        return self.org_id
+
+    def emit(self, message: Message, *, key: str, topic: str) -> UUID:
+        """Writes an event to the outbox and returns its id.
+
+        Call it after the resource's row is locked, so that the order within ``key`` is the commit order. ``topic`` is
+        ``raia.<service>.<resource>``.
+        """
+        event_id = new_id()
+        headers = {
+            "orgid": str(self.org_id) if self.org_id else "",
+            "actor": str(self.actor),
+            "correlationid": self.correlation_id or self.request_id,
+            "traceparent": current_traceparent(),
+            "time": datetime.now(UTC).isoformat(),
+            "source": self.service,
+        }
+        self.session.execute(
+            insert(tables.outbox).values(
+                id=event_id,
+                topic=topic,
+                key=key,
+                type=message.DESCRIPTOR.full_name,
+                headers=headers,
+                payload=message.SerializeToString(deterministic=True),
+            )
+        )
+        return event_id
+
+    def audit(
+        self,
+        action: str,
+        *,
+        resource_type: str = "",
+        resource_id: str = "",
+        outcome: str = "success",
+        reason: str = "",
+        details: Mapping[str, Any] | None = None,
+        org_id: UUID | None = None,
+    ) -> UUID:
+        """Writes an audit entry with the change and returns its id; ``auth`` gives it its place in the ledger.
+
+        ``details`` holds JSON values and no secret. ``org_id`` is needed in a platform unit of work alone.
+        """
+        entry_id, now, org = new_id(), datetime.now(UTC), org_id or self.tenant
+        self.session.execute(
+            insert(tables.audit_entry).values(
+                org_id=org,
+                id=entry_id,
+                occurred_at=now,
+                actor_user_id=self.actor.user_id,
+                actor_service=self.actor.service,
+                action=action,
+                resource_type=resource_type,
+                resource_id=resource_id,
+                outcome=outcome,
+                reason=reason,
+                request_id=self.request_id,
+                details=dict(details or {}),
+            )
+        )
+        recorded = audit_events_pb2.AuditEntryRecorded(
+            id=str(entry_id),
+            org_id=str(org),
+            service=self.service,
+            actor_user_id=str(self.actor.user_id or ""),
+            actor_service=self.actor.service or "",
+            action=action,
+            resource_type=resource_type,
+            resource_id=resource_id,
+            outcome=outcome,
+            reason=reason,
+            request_id=self.request_id,
+        )
+        recorded.occurred_at.FromDatetime(now)
+        recorded.details.update(dict(details or {}))
+        self.emit(recorded, key=str(org), topic=f"raia.{self.service}.audit_entry")
+        return entry_id
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """Runs ``action`` once the transaction has committed: to wake a dispatcher, never to change anything."""
+        self._after_commit.append(action)
+
+    def committed(self) -> None:
+        """Runs what waited for the commit."""
+        for action in self._after_commit:
+            action()
+
+
+class Database:
+    """The pool of one process and the only way to a transaction."""
+
+    def __init__(self, url: str, *, service: str, pool_size: int = 3) -> None:
+        self.service = service
+        self.url = url
+        self.engine: Engine = create_engine(
+            _driver_url(url),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=10,
+            pool_pre_ping=True,
+            pool_recycle=1800,
+            connect_args={"connect_timeout": 5, "prepare_threshold": None, "application_name": f"raia-{service}"},
+        )
+        self.after_commit: list[Callable[[], None]] = []
+        """Run after every commit: the relay's wake-up."""
+        event.listen(self.engine, "connect", _utc)
+
+    @contextmanager
+    def unit_of_work(self, org_id: UUID, *, actor: Actor | None = None, correlation_id: str = "") -> Iterator[UnitOfWork]:
+        """One tenant's transaction under row security; commits at the end, rolls back on any exception.
+
+        Actor, request id and correlation id are those of the rpc at hand unless given.
+        """
+        with self._transaction(org_id, actor, correlation_id) as unit:
+            unit.session.execute(text("select set_config('raia.org_id', :org, true)"), {"org": str(org_id)})
+            yield unit
+
+    @contextmanager
+    def platform_unit_of_work(self, *, actor: Actor | None = None, correlation_id: str = "") -> Iterator[UnitOfWork]:
+        """A transaction on the tables without a tenant, under the role that sees nothing else."""
+        with self._transaction(None, actor, correlation_id) as unit:
+            unit.session.execute(text(f'set local role "raia_{self.service}_platform"'))
+            yield unit
+
+    @contextmanager
+    def _transaction(self, org_id: UUID | None, actor: Actor | None, correlation_id: str) -> Iterator[UnitOfWork]:
+        call = current_call_or_none()
+        session = Session(self.engine, expire_on_commit=False)
+        unit = UnitOfWork(
+            session=session,
+            service=self.service,
+            org_id=org_id,
+            actor=actor if actor is not None else (call.actor if call else Actor(service=self.service)),
+            request_id=call.request_id if call else "",
+            correlation_id=correlation_id or (call.correlation_id if call else ""),
+        )
+        try:
+            with session, session.begin():
+                yield unit
+        except (DBAPIError, PoolTimeout) as error:
+            raise translate(error) from error
+        for wake in self.after_commit:
+            wake()
+        unit.committed()
+
+    def close(self) -> None:
+        """Closes every connection."""
+        self.engine.dispose()
+
+
+def translate(error: DBAPIError | PoolTimeout) -> Exception:
+    """The error a caller may see for a database fault; unknown faults come back unchanged and become internal."""
+    if isinstance(error, PoolTimeout):
+        return Unavailable("the service is busy; try again", reason="DATABASE_BUSY", retry_after=1.0)
+    state = getattr(error.orig, "sqlstate", None) or ""
+    result: RaiaError | None = None
+    if state in _FULL:
+        result = ResourceExhausted("storage is full; nothing was written", reason="STORAGE_FULL", retry_after=60.0)
+    elif state in _ABORTED:
+        result = Aborted("another change interfered; try again", reason="CONCURRENT_CHANGE", retry_after=0.2)
+    elif error.connection_invalidated or state.startswith(("08", "57P")) or (
+        isinstance(error, OperationalError) and not state
+    ):
+        result = Unavailable("the database is away; try again", reason="DATABASE_UNAVAILABLE", retry_after=2.0)
+    return result or error
+
+
+def _driver_url(url: str) -> str:
+    return "postgresql+psycopg://" + url.split("://", 1)[1]
+
+
+def _utc(connection: Any, _record: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("set time zone 'UTC'")
+    connection.commit()
