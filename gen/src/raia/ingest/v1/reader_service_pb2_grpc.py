@@ -27,6 +27,7 @@ if _version_not_supported:
 
 class DatasetReaderStub:
     """Streams a dataset version's rows to another service that acts for a user.
+    buf:lint:ignore SERVICE_SUFFIX
     """
 
     def __init__(self, channel):
@@ -44,6 +45,7 @@ class DatasetReaderStub:
 
 class DatasetReaderServicer:
     """Streams a dataset version's rows to another service that acts for a user.
+    buf:lint:ignore SERVICE_SUFFIX
     """
 
     def Read(self, request, context):
@@ -72,6 +74,7 @@ def add_DatasetReaderServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class DatasetReader:
     """Streams a dataset version's rows to another service that acts for a user.
+    buf:lint:ignore SERVICE_SUFFIX
     """
 
     @staticmethod

@@ -27,7 +27,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class DatasetReaderStub:
-    """Streams a dataset version's rows to another service that acts for a user."""
+    """Streams a dataset version's rows to another service that acts for a user.
+    buf:lint:ignore SERVICE_SUFFIX
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -40,7 +42,9 @@ class DatasetReaderStub:
 
 @_typing.type_check_only
 class DatasetReaderAsyncStub(DatasetReaderStub):
-    """Streams a dataset version's rows to another service that acts for a user."""
+    """Streams a dataset version's rows to another service that acts for a user.
+    buf:lint:ignore SERVICE_SUFFIX
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Read: _aio.UnaryStreamMultiCallable[_reader_service_pb2.ReadRequest, _reader_service_pb2.ReadResponse]  # type: ignore[assignment]
@@ -49,7 +53,9 @@ class DatasetReaderAsyncStub(DatasetReaderStub):
     """
 
 class DatasetReaderServicer(metaclass=_abc_1.ABCMeta):
-    """Streams a dataset version's rows to another service that acts for a user."""
+    """Streams a dataset version's rows to another service that acts for a user.
+    buf:lint:ignore SERVICE_SUFFIX
+    """
 
     @_abc_1.abstractmethod
     def Read(
