@@ -1,0 +1,176 @@
+"""Walks every rpc of every contract: tokens, permissions, tenants, constraints, internal access."""
+
+import secrets
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf import json_format
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
+
+from raia_kit.contract import Access, MethodContract, all_methods
+from tests.conftest import Platform
+from tests.contracts.violations import first_violation
+
+METHODS = [method for method in all_methods() if method.access is not Access.PUBLIC]
+WITH_PERMISSION = [method for method in METHODS if method.access is Access.ROUTED]
+INTERNAL = [method for method in METHODS if method.access is Access.INTERNAL]
+ABOUT_A_RESOURCE = [method for method in METHODS if method.resource_field and method.access is not Access.INTERNAL]
+UNKNOWN = "00000000-0000-7000-8000-000000000000"
+
+
+def name(method: MethodContract) -> str:
+    return method.full_name
+
+
+@cache
+def channel(address: str) -> grpc.Channel:
+    return grpc.insecure_channel(address)
+
+
+def message_class(descriptor: Any) -> type[Message]:
+    return getattr(import_module(descriptor.file.name.removesuffix(".proto").replace("/", ".") + "_pb2"), descriptor.name)
+
+
+def call(platform: Platform, method: MethodContract, values: dict[str, Any], token: str | None) -> grpc.RpcError | None:
+    """Calls the rpc over gRPC with a request made of ``values``; answers the error, or None when it succeeded."""
+    owner = "auth" if method.service == "platform" else method.service
+    multi = {
+        (False, False): "unary_unary",
+        (False, True): "unary_stream",
+        (True, False): "stream_unary",
+        (True, True): "stream_stream",
+    }[method.request_streaming, method.response_streaming]
+    answer_class = message_class(method.descriptor.output_type) if not method.descriptor.output_type.full_name.startswith("google.") else None
+    invoke = getattr(channel(platform.services()[owner]), multi)(
+        method.full_name,
+        request_serializer=lambda message: message.SerializeToString(),
+        response_deserializer=answer_class.FromString if answer_class else bytes,
+    )
+    request = json_format.ParseDict(values, message_class(method.descriptor.input_type)())
+    metadata = [("authorization", f"Bearer {token}")] if token else []
+    try:
+        answer = invoke(iter([request]) if method.request_streaming else request, metadata=metadata, timeout=30)
+        if method.response_streaming:
+            next(iter(answer), None)
+            answer.cancel()
+    except grpc.RpcError as error:
+        return error
+    return None
+
+
+def violated_fields(error: grpc.RpcError) -> list[str]:
+    data = next(value for key, value in error.trailing_metadata() if key == "grpc-status-details-bin")
+    fields = []
+    for detail in status_pb2.Status.FromString(data).details:
+        bad = error_details_pb2.BadRequest()
+        if detail.Unpack(bad):
+            fields += [violation.field for violation in bad.field_violations]
+    return fields
+
+
+@pytest.fixture(scope="module")
+def powerless(platform: Platform) -> str:
+    """A token of a user of the first organisation who holds no role."""
+    email, password = f"none-{secrets.token_hex(4)}@example.com", "powerless " + secrets.token_hex(8)
+    with platform.client(platform.admin_token()) as client:
+        answer = client.post("/api/v1/users", json={"email": email, "password": password, "roles": []})
+        assert answer.status_code == 201, answer.text
+    return platform.sign_in(email, password)
+
+
+@pytest.fixture(scope="module")
+def foreign(platform: Platform) -> Callable[[str], str]:
+    """Answers, for a kind of resource, the id of one that another organisation owns."""
+    token = platform.register()
+
+    @cache
+    def of(resource_type: str) -> str:
+        return RESOURCES[resource_type](platform, token)
+
+    return of
+
+
+def foreign_dataset(platform: Platform, token: str) -> str:
+    with platform.client(token) as client:
+        answer = client.post("/api/v1/datasets/upload", files={"file": ("walk.csv", b"a,b\n1,2\n3,4\n")})
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+
+def foreign_user(platform: Platform, token: str) -> str:
+    with platform.client(token) as client:
+        return str(client.get("/api/v1/auth/me").json()["user"]["id"])
+
+
+RESOURCES: dict[str, Callable[[Platform, str], str]] = {
+    "dataset": foreign_dataset,
+    "user": foreign_user,
+}
+
+
+@pytest.mark.parametrize("method", METHODS, ids=name)
+def test_without_a_token_nobody_gets_in(platform: Platform, method: MethodContract) -> None:
+    error = call(platform, method, {}, None)
+    assert error is not None
+    assert error.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+@pytest.mark.parametrize("method", WITH_PERMISSION, ids=name)
+def test_without_the_permission_it_is_denied(platform: Platform, powerless: str, method: MethodContract) -> None:
+    error = call(platform, method, {}, powerless)
+    assert error is not None
+    assert error.code() is grpc.StatusCode.PERMISSION_DENIED
+
+
+@pytest.mark.parametrize("method", INTERNAL, ids=name)
+def test_internal_rpcs_refuse_users(platform: Platform, method: MethodContract) -> None:
+    error = call(platform, method, {}, platform.admin_token())
+    assert error is not None
+    assert error.code() is grpc.StatusCode.PERMISSION_DENIED
+
+
+@pytest.mark.parametrize("method", ABOUT_A_RESOURCE, ids=name)
+@pytest.mark.parametrize("whose", ["absent", "foreign"])
+def test_absent_and_foreign_resources_look_the_same(
+    platform: Platform, foreign: Callable[[str], str], method: MethodContract, whose: str
+) -> None:
+    resource_id = UNKNOWN if whose == "absent" else foreign(method.resource_type)
+    error = call(platform, method, {**VALID.get(method.full_name, {}), method.resource_field: resource_id}, platform.admin_token())
+    assert error is not None
+    assert error.code() is grpc.StatusCode.NOT_FOUND
+    assert resource_id in error.details()
+
+
+VALID: dict[str, dict[str, Any]] = {}
+"""Whatever else a request needs to be valid, by rpc."""
+
+UNCONSTRAINED = {
+    method.full_name
+    for method in METHODS
+    if not method.request_streaming and first_violation(method.descriptor.input_type, set()) is None
+}
+
+
+@pytest.mark.parametrize("method", [m for m in METHODS if m.access is not Access.INTERNAL], ids=name)
+def test_a_violated_constraint_names_the_field(platform: Platform, method: MethodContract) -> None:
+    if method.full_name in UNCONSTRAINED:
+        assert all(field.message_type is None or field.message_type.file.package.startswith("google")
+                   for field in method.descriptor.input_type.fields)
+        return
+    if method.request_streaming:
+        metadata = method.descriptor.input_type.fields_by_name["metadata"].message_type
+        field, value = first_violation(metadata, set()) or ("", None)
+        error = call(platform, method, {"metadata": {field: value}}, platform.admin_token())
+        field = f"metadata.{field}"
+    else:
+        field, value = first_violation(method.descriptor.input_type, set()) or ("", None)
+        values = {method.resource_field: UNKNOWN} if method.resource_field and method.resource_field != field else {}
+        error = call(platform, method, {**VALID.get(method.full_name, {}), **values, field: value}, platform.admin_token())
+    assert error is not None
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert any(violated.startswith(field) for violated in violated_fields(error))
