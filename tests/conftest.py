@@ -88,7 +88,9 @@ def start_platform(home: Path, **settings: str) -> Platform:
     }
     home.mkdir(parents=True, exist_ok=True)
     with (home / "up.log").open("ab") as log:
-        process = subprocess.Popen([sys.executable, "-m", "raia_launcher", "up"], env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "raia_launcher", "up"], env=environment, stdout=log, stderr=log
+        )
     platform = Platform(home, f"http://127.0.0.1:{port}", password, process)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:

@@ -27,7 +27,9 @@ def find_buf() -> str | None:
 
 def last_release() -> str | None:
     """The newest release tag, or None when there is none."""
-    tags = subprocess.run(["git", "tag", "--list", "v*", "--sort=-v:refname"], cwd=ROOT, capture_output=True, text=True, check=False)
+    tags = subprocess.run(
+        ["git", "tag", "--list", "v*", "--sort=-v:refname"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     return tags.stdout.split()[0] if tags.returncode == 0 and tags.stdout.split() else None
 
 

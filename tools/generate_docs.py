@@ -8,7 +8,6 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from google.protobuf import descriptor_pb2
-
 from raia_kit.contract import Access, all_methods, descriptor_set
 from raia_kit.settings import ServiceSettings
 
@@ -30,7 +29,12 @@ def permissions() -> str:
     """Every rpc with its route, who may call it, and the built-in roles that hold the permission."""
     roles = importlib.import_module("raia_auth.roles").ROLE_PERMISSIONS
     names = sorted(roles)
-    lines = [NOTICE, "# Permissions", "", "| rpc | route | permission or reason | audited as | " + " | ".join(names) + " |"]
+    lines = [
+        NOTICE,
+        "# Permissions",
+        "",
+        "| rpc | route | permission or reason | audited as | " + " | ".join(names) + " |",
+    ]
     lines.append("|" + "---|" * (4 + len(names)))
     for method in all_methods():
         if method.access is Access.INTERNAL:
@@ -61,7 +65,14 @@ def events() -> str:
         comments = _comments(file)
         lines += [f"## {file.package}", "", comments.get((12,), ""), ""]
         for index, message in enumerate(file.message_type):
-            lines += [f"### {message.name}", "", comments.get((MESSAGE_TYPE, index), ""), "", "| field | meaning |", "|---|---|"]
+            lines += [
+                f"### {message.name}",
+                "",
+                comments.get((MESSAGE_TYPE, index), ""),
+                "",
+                "| field | meaning |",
+                "|---|---|",
+            ]
             lines += [
                 f"| `{field.name}` | {comments.get((MESSAGE_TYPE, index, 2, number), '')} |"
                 for number, field in enumerate(message.field)

@@ -11,8 +11,8 @@ import pytest
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
-
 from raia_kit.contract import Access, MethodContract, all_methods
+
 from tests.conftest import Platform
 from tests.contracts.violations import first_violation
 
@@ -33,7 +33,9 @@ def channel(address: str) -> grpc.Channel:
 
 
 def message_class(descriptor: Any) -> type[Message]:
-    return getattr(import_module(descriptor.file.name.removesuffix(".proto").replace("/", ".") + "_pb2"), descriptor.name)
+    return getattr(
+        import_module(descriptor.file.name.removesuffix(".proto").replace("/", ".") + "_pb2"), descriptor.name
+    )
 
 
 def call(platform: Platform, method: MethodContract, values: dict[str, Any], token: str | None) -> grpc.RpcError | None:
@@ -45,7 +47,11 @@ def call(platform: Platform, method: MethodContract, values: dict[str, Any], tok
         (True, False): "stream_unary",
         (True, True): "stream_stream",
     }[method.request_streaming, method.response_streaming]
-    answer_class = message_class(method.descriptor.output_type) if not method.descriptor.output_type.full_name.startswith("google.") else None
+    answer_class = (
+        message_class(method.descriptor.output_type)
+        if not method.descriptor.output_type.full_name.startswith("google.")
+        else None
+    )
     invoke = getattr(channel(platform.services()[owner]), multi)(
         method.full_name,
         request_serializer=lambda message: message.SerializeToString(),
@@ -140,7 +146,12 @@ def test_absent_and_foreign_resources_look_the_same(
     platform: Platform, foreign: Callable[[str], str], method: MethodContract, whose: str
 ) -> None:
     resource_id = UNKNOWN if whose == "absent" else foreign(method.resource_type)
-    error = call(platform, method, {**VALID.get(method.full_name, {}), method.resource_field: resource_id}, platform.admin_token())
+    error = call(
+        platform,
+        method,
+        {**VALID.get(method.full_name, {}), method.resource_field: resource_id},
+        platform.admin_token(),
+    )
     assert error is not None
     assert error.code() is grpc.StatusCode.NOT_FOUND
     assert resource_id in error.details()
@@ -159,8 +170,10 @@ UNCONSTRAINED = {
 @pytest.mark.parametrize("method", [m for m in METHODS if m.access is not Access.INTERNAL], ids=name)
 def test_a_violated_constraint_names_the_field(platform: Platform, method: MethodContract) -> None:
     if method.full_name in UNCONSTRAINED:
-        assert all(field.message_type is None or field.message_type.file.package.startswith("google")
-                   for field in method.descriptor.input_type.fields)
+        assert all(
+            field.message_type is None or field.message_type.file.package.startswith("google")
+            for field in method.descriptor.input_type.fields
+        )
         return
     if method.request_streaming:
         metadata = method.descriptor.input_type.fields_by_name["metadata"].message_type
@@ -170,7 +183,9 @@ def test_a_violated_constraint_names_the_field(platform: Platform, method: Metho
     else:
         field, value = first_violation(method.descriptor.input_type, set()) or ("", None)
         values = {method.resource_field: UNKNOWN} if method.resource_field and method.resource_field != field else {}
-        error = call(platform, method, {**VALID.get(method.full_name, {}), **values, field: value}, platform.admin_token())
+        error = call(
+            platform, method, {**VALID.get(method.full_name, {}), **values, field: value}, platform.admin_token()
+        )
     assert error is not None
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert any(violated.startswith(field) for violated in violated_fields(error))

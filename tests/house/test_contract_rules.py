@@ -6,9 +6,15 @@ from pathlib import Path
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.descriptor import FileDescriptor
-
-from raia_kit.contract import Access, ContractError, all_methods, contract_files, descriptor_set, read_method
-from raia_kit.contract import methods_of
+from raia_kit.contract import (
+    Access,
+    ContractError,
+    all_methods,
+    contract_files,
+    descriptor_set,
+    methods_of,
+    read_method,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 

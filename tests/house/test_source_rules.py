@@ -69,7 +69,11 @@ def test_only_settings_read_the_environment() -> None:
         if path.name != "settings.py"
         for node in ast.walk(parsed(path))
         if (isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"} and _name(node.value) == "os")
-        or (isinstance(node, ast.ImportFrom) and node.module == "os" and {a.name for a in node.names} & {"environ", "getenv"})
+        or (
+            isinstance(node, ast.ImportFrom)
+            and node.module == "os"
+            and {a.name for a in node.names} & {"environ", "getenv"}
+        )
     ]
     assert found == []
 

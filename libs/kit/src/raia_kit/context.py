@@ -1,11 +1,13 @@
 """Who calls, which rpc, under which request id: the facts of the call or job at hand."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
+
+from google.protobuf.message import Message
 
 from raia_kit.errors import Unauthenticated
 
@@ -60,6 +62,28 @@ class Call:
     unit: "UnitOfWork | None" = None
     trailers: dict[str, str] = field(default_factory=dict)
     """Sent as trailing metadata: ``raia-audit-id`` and the like."""
+    request: Message | None = None
+    """The request of an rpc that has one; None for a stream of requests."""
+    client_address: str = ""
+    """The address of the user's client as far as it is known, without a port."""
+    code: str = "OK"
+    """The gRPC code that the call ends with, by name; set by the errors stage."""
+    error_reason: str = ""
+    """The reason of the error that the call ends with."""
+    is_active: Callable[[], bool] = lambda: True
+    """False once the client has gone or the call was cancelled: what watches or waits should end then."""
+    audit_details: dict[str, Any] = field(default_factory=dict)
+    """JSON values, free of secrets, that the use case adds to the call's audit entry."""
+    audit_resource_type: str = ""
+    """Overrides the type that the contract names in the audit entry."""
+    audit_resource_id: str = ""
+    """Overrides the id that the audit entry takes from the request or from the answer's ``id``."""
+    audit_org_id: UUID | None = None
+    """Whose ledger the entry goes to when the call came without a token (a sign-in, once the account is known)."""
+    audit_user_id: UUID | None = None
+    """Whom the entry names when the call came without a token."""
+    open_final: "Callable[[UUID | None], UnitOfWork] | None" = None
+    """Set by the chain for detached and streaming rpcs; see ``final_unit``."""
 
     @property
     def authenticated(self) -> Caller:
@@ -88,7 +112,7 @@ class Call:
     def actor(self) -> Actor:
         """Whoever the ledger shall name."""
         if self.caller is None:
-            return Actor()
+            return Actor(self.audit_user_id)
         return Actor(self.caller.user_id, self.caller.service)
 
 
@@ -114,6 +138,18 @@ def current_unit() -> "UnitOfWork":
     if unit is None:
         raise LookupError("this rpc is detached or streaming: open a unit of work")
     return unit
+
+
+def final_unit(org_id: UUID | None = None) -> "UnitOfWork":
+    """Opens the transaction in which a detached or streaming rpc writes its result, for the caller's organisation.
+
+    The chain adds the audit entry and the answer kept for the idempotency key, and commits when the handler returns, so
+    call it after computing and waiting. A second call gives the same unit. ``org_id`` is for public rpcs alone.
+    """
+    opened = current_call().open_final
+    if opened is None:
+        raise LookupError("this rpc runs whole in current_unit()")
+    return opened(org_id)
 
 
 @contextmanager

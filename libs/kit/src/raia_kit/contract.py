@@ -9,7 +9,6 @@ from importlib import import_module, resources
 from google.api import annotations_pb2, http_pb2
 from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.descriptor import FieldDescriptor, FileDescriptor, MethodDescriptor, ServiceDescriptor
-
 from raia.options.v1 import options_pb2
 
 

@@ -8,12 +8,12 @@ from typing import Any
 from uuid import UUID
 
 from google.protobuf.message import Message
+from raia.platform.events.v1 import audit_events_pb2
 from sqlalchemy import Engine, create_engine, event, insert, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from raia.platform.events.v1 import audit_events_pb2
 from raia_kit import tables
 from raia_kit.context import Actor, current_call_or_none
 from raia_kit.errors import Aborted, RaiaError, ResourceExhausted, Unavailable
@@ -150,7 +150,9 @@ class Database:
         event.listen(self.engine, "connect", _utc)
 
     @contextmanager
-    def unit_of_work(self, org_id: UUID, *, actor: Actor | None = None, correlation_id: str = "") -> Iterator[UnitOfWork]:
+    def unit_of_work(
+        self, org_id: UUID, *, actor: Actor | None = None, correlation_id: str = ""
+    ) -> Iterator[UnitOfWork]:
         """One tenant's transaction under row security; commits at the end, rolls back on any exception.
 
         Actor, request id and correlation id are those of the rpc at hand unless given.
@@ -202,8 +204,10 @@ def translate(error: DBAPIError | PoolTimeout) -> Exception:
         result = ResourceExhausted("storage is full; nothing was written", reason="STORAGE_FULL", retry_after=60.0)
     elif state in _ABORTED:
         result = Aborted("another change interfered; try again", reason="CONCURRENT_CHANGE", retry_after=0.2)
-    elif error.connection_invalidated or state.startswith(("08", "57P")) or (
-        isinstance(error, OperationalError) and not state
+    elif (
+        error.connection_invalidated
+        or state.startswith(("08", "57P"))
+        or (isinstance(error, OperationalError) and not state)
     ):
         result = Unavailable("the database is away; try again", reason="DATABASE_UNAVAILABLE", retry_after=2.0)
     return result or error

@@ -54,7 +54,10 @@ def profile(journey: Journey) -> None:
     amount, age = columns["amount"]["numeric"], columns["age"]["numeric"]
     missing = sum(int(column["missing_count"]) for column in report["columns"])
     journey.say(f"{', '.join(f'{n} {kind}' for kind, n in sorted(kinds.items()))}; {missing} values missing")
-    journey.say(f"amount {amount['minimum']:.0f} to {amount['maximum']:.0f}, mean {amount['mean']:.2f}; mean age {age['mean']:.1f}")
+    journey.say(
+        f"amount {amount['minimum']:.0f} to {amount['maximum']:.0f}, mean {amount['mean']:.2f}; "
+        f"mean age {age['mean']:.1f}"
+    )
     strongest = max(report["correlations"], key=lambda pair: abs(pair.get("coefficient") or 0))
     journey.say(f"strongest correlation: {strongest['left']} and {strongest['right']}, {strongest['coefficient']:.2f}")
 
@@ -93,6 +96,7 @@ def compare(journey: Journey) -> None:
 
 def best(journey: Journey) -> dict[str, Any]:
     """The model with the highest hold-out ROC AUC."""
+
     def auc(model: dict[str, Any]) -> float:
         return max(float(m["value"]) for m in model["metrics"] if m["name"] == "roc_auc" and m["scope"] == "holdout")
 
@@ -104,10 +108,15 @@ def explain(journey: Journey) -> None:
     model, row = best(journey), _refused_row(journey)
     shap = journey.api.finished(f"/api/v1/explainability/shap/{model['id']}", rows=row, explained_class="1", wait="20s")
     of_row = shap["rows"][0]
-    journey.say(f"row {row} is refused by {model['name']}: margin {of_row['margin']:.3f} on the {shap['margin_scale']} scale")
+    journey.say(
+        f"row {row} is refused by {model['name']}: margin {of_row['margin']:.3f} on the {shap['margin_scale']} scale"
+    )
     for item in of_row["features"][:3]:
         journey.say(f"  {item['feature']} = {item['feature_value']}: {item['attribution']:+.3f}")
-    journey.say(f"  base value plus attributions is the margin to {shap['additivity_error']:.1e} ({shap['method']}, {shap['precision']})")
+    journey.say(
+        f"  base value plus attributions is the margin to {shap['additivity_error']:.1e} "
+        f"({shap['method']}, {shap['precision']})"
+    )
     overall = journey.api.finished(f"/api/v1/explainability/shap/{model['id']}", explained_class="1", wait="30s")
     top = ", ".join(f"{item['feature']} {item['attribution']:.3f}" for item in overall["features"][:5])
     journey.say(f"over {overall['row_count']} hold-out rows: {top}")
@@ -144,7 +153,9 @@ def fairness(journey: Journey) -> None:
 def gate(journey: Journey) -> None:
     """Tries to deploy each model under the organisation's policy."""
     _refusal(journey, best(journey), "without a policy")
-    journey.api.call("PUT", "/api/v1/policies/deployment", protected_attributes=["sex", "age"], minimum_disparate_impact=0.8)
+    journey.api.call(
+        "PUT", "/api/v1/policies/deployment", protected_attributes=["sex", "age"], minimum_disparate_impact=0.8
+    )
     ranked = sorted(journey.models.values(), key=lambda m: float(m.get("accuracy") or 0), reverse=True)
     for model in ranked:
         verdict = journey.api.call("GET", f"/api/v1/models/{model['id']}/gate")
@@ -180,7 +191,9 @@ def predict(journey: Journey) -> None:
     row |= {"amount": 2500, "age": 41, "purpose": "yacht"}
     answer = journey.api.call("POST", f"/api/v1/models/{model['id']}/predict", rows=[row])
     prediction = answer["predictions"][0]
-    journey.say(f"class {prediction['prediction']} with probability {prediction['confidence']:.3f}, version {answer['version']}")
+    journey.say(
+        f"class {prediction['prediction']} with probability {prediction['confidence']:.3f}, version {answer['version']}"
+    )
     for warning in prediction["warnings"]:
         journey.say(f"  {warning}")
 
