@@ -57,7 +57,7 @@ class DeadLetter(_message.Message):
     attempts: _builtins.int
     """How often it was tried."""
     status: _builtins.str
-    """"waiting", "replayed" or "discarded"."""
+    """"waiting", "replaying" (put back, not taken yet) or "replayed"."""
     payload_json: _builtins.str
     """The payload as proto3 JSON when its type is known, for inspection."""
     @_builtins.property

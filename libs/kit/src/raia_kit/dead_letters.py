@@ -1,0 +1,239 @@
+"""Dead letters: messages that a consumer could not process, kept for inspection and replay."""
+
+import base64
+import binascii
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+import grpc
+from google.protobuf import json_format
+from sqlalchemy import RowMapping, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from raia.platform.events.v1 import dead_letter_events_pb2
+from raia.platform.v1 import dead_letter_pb2, dead_letter_service_pb2, dead_letter_service_pb2_grpc
+from raia_kit.context import current_call_or_none
+from raia_kit.database import Database, UnitOfWork
+from raia_kit.errors import FailedPrecondition, InvalidArgument, NotFound
+from raia_kit.events.envelope import Event, UnknownEventType
+from raia_kit.events.inbox import as_platform
+from raia_kit.ids import new_id
+from raia_kit.tables import dead_letter
+
+_PAGE = 50
+_LARGEST_PAGE = 1000
+_AT_ONCE = 100
+
+
+class DeadLetterStore:
+    """The ``dead_letter`` table of one service, read and written in platform units of work.
+
+    A row is ``waiting`` until an operator puts it back, ``replaying`` until its consumer has taken it, and ``replayed``
+    once its effect has happened; if it fails again it is ``waiting`` again.
+    """
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self._topic = f"raia.{service}.dead_letter"
+
+    def add(self, unit: UnitOfWork, consumer: str, event: Event, *, error: str, attempts: int) -> UUID:
+        """Sets an event aside, tells so on the service's dead-letter topic and returns the dead letter's id."""
+        values = {
+            "id": new_id(),
+            "consumer": consumer,
+            "topic": event.topic,
+            "partition": event.partition,
+            "position": event.position,
+            "event_id": event.id,
+            "key": event.key,
+            "type": event.type,
+            "headers": dict(event.headers),
+            "payload": event.payload,
+            "error": error,
+            "attempts": attempts,
+        }
+        renewed = {"error": error, "attempts": attempts, "status": "waiting", "created_at": func.now()}
+        statement = (
+            insert(dead_letter)
+            .values(values)
+            .on_conflict_do_update(index_elements=["consumer", "event_id"], set_=renewed)
+            .returning(dead_letter.c.id)
+        )
+        letter_id: UUID = unit.session.execute(statement).scalar_one()
+        # What failed on this topic is not told on it again: a consumer that fails on everything would never end.
+        if event.topic != self._topic:
+            told = dead_letter_events_pb2.EventSetAside(
+                dead_letter_id=str(letter_id),
+                service=self._service,
+                consumer=consumer,
+                topic=event.topic,
+                event_id=str(event.id),
+                event_type=event.type,
+                org_id=event.headers.get("orgid", ""),
+                error=error,
+                attempts=attempts,
+            )
+            unit.emit(told, key=consumer, topic=self._topic)
+        return letter_id
+
+    def count_recent(self, unit: UnitOfWork, consumer: str, seconds: float) -> int:
+        """How many events of a consumer were set aside within the last seconds."""
+        statement = (
+            select(func.count())
+            .select_from(dead_letter)
+            .where(
+                dead_letter.c.consumer == consumer,
+                dead_letter.c.created_at
+                > func.now() - text("make_interval(secs => :seconds)").bindparams(seconds=seconds),
+            )
+        )
+        return int(unit.session.execute(statement).scalar_one())
+
+    def count_waiting(self, unit: UnitOfWork) -> int:
+        """How many wait for an operator."""
+        statement = select(func.count()).select_from(dead_letter).where(dead_letter.c.status == "waiting")
+        return int(unit.session.execute(statement).scalar_one())
+
+    def page(self, unit: UnitOfWork, before: UUID | None, limit: int) -> Sequence[RowMapping]:
+        """Up to ``limit`` rows, newest first, older than the one with id ``before``."""
+        statement = select(dead_letter).order_by(dead_letter.c.id.desc()).limit(limit)
+        if before is not None:
+            statement = statement.where(dead_letter.c.id < before)
+        return unit.session.execute(statement).mappings().all()
+
+    def put_back(self, unit: UnitOfWork, letter_id: UUID) -> RowMapping:
+        """Gives a dead letter back to its consumer, which takes it within about a second.
+
+        Raises ``NotFound``; ``FailedPrecondition`` when it has been replayed already. Putting back twice is once.
+        """
+        row = unit.session.execute(select(dead_letter).where(dead_letter.c.id == letter_id).with_for_update())
+        found = row.mappings().one_or_none()
+        if found is None:
+            raise NotFound.of("dead_letter", letter_id)
+        if found["status"] not in ("waiting", "replaying"):
+            raise FailedPrecondition(
+                f"dead letter {letter_id} is {found['status']}: only one that waits can be replayed",
+                reason="DEAD_LETTER_NOT_WAITING",
+                metadata={"dead_letter_id": str(letter_id), "status": found["status"]},
+            )
+        statement = (
+            update(dead_letter).where(dead_letter.c.id == letter_id).values(status="replaying").returning(dead_letter)
+        )
+        return unit.session.execute(statement).mappings().one()
+
+    def replaying(self, unit: UnitOfWork, consumer: str) -> Sequence[Event]:
+        """The events that were put back to a consumer, in the order of the log."""
+        statement = (
+            select(dead_letter)
+            .where(dead_letter.c.consumer == consumer, dead_letter.c.status == "replaying")
+            .order_by(dead_letter.c.topic, dead_letter.c.partition, dead_letter.c.position)
+            .limit(_AT_ONCE)
+        )
+        return [_event(row) for row in unit.session.execute(statement).mappings()]
+
+    def replayed(self, unit: UnitOfWork, consumer: str, event_id: UUID) -> None:
+        """Notes, in the transaction of the effect, that it has happened."""
+        self._set(unit, consumer, event_id, status="replayed")
+
+    def failed_again(self, unit: UnitOfWork, consumer: str, event_id: UUID, *, error: str) -> None:
+        """Sets a replayed message aside again."""
+        self._set(unit, consumer, event_id, status="waiting", error=error, attempts=dead_letter.c.attempts + 1)
+
+    def _set(self, unit: UnitOfWork, consumer: str, event_id: UUID, **values: Any) -> None:
+        statement = update(dead_letter).where(dead_letter.c.consumer == consumer, dead_letter.c.event_id == event_id)
+        unit.session.execute(statement.values(values))
+
+
+class DeadLetterServicer(dead_letter_service_pb2_grpc.DeadLetterServiceServicer):
+    """``raia.platform.v1.DeadLetterService`` over one service's table."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._store = DeadLetterStore(database.service)
+
+    def ListDeadLetters(
+        self, request: dead_letter_service_pb2.ListDeadLettersRequest, context: grpc.ServicerContext
+    ) -> dead_letter_service_pb2.ListDeadLettersResponse:
+        """Lists dead letters, newest first."""
+        size = min(request.page_size or _PAGE, _LARGEST_PAGE)
+        before = _parse_token(request.page_token)
+        with self._unit() as unit:
+            rows = self._store.page(unit, before, size + 1)
+        letters = [_to_proto(row, self._database.service) for row in rows[:size]]
+        following = _token(UUID(letters[-1].id)) if len(rows) > size else ""
+        return dead_letter_service_pb2.ListDeadLettersResponse(dead_letters=letters, next_page_token=following)
+
+    def ReplayDeadLetter(
+        self, request: dead_letter_service_pb2.ReplayDeadLetterRequest, context: grpc.ServicerContext
+    ) -> dead_letter_pb2.DeadLetter:
+        """Puts a dead letter back to its consumer."""
+        with self._unit() as unit:
+            row = self._store.put_back(unit, UUID(request.id))
+        return _to_proto(row, self._database.service)
+
+    @contextmanager
+    def _unit(self) -> Iterator[UnitOfWork]:
+        """The rpc's own unit of work, so that the audit entry commits with the change; else one of its own."""
+        call = current_call_or_none()
+        if call is None or call.unit is None:
+            with self._database.platform_unit_of_work() as unit:
+                yield unit
+        else:
+            with as_platform(call.unit):
+                yield call.unit
+
+
+def _event(row: RowMapping) -> Event:
+    return Event(
+        id=row["event_id"],
+        topic=row["topic"],
+        key=row["key"],
+        type=row["type"],
+        payload=bytes(row["payload"]),
+        headers=row["headers"],
+        partition=row["partition"],
+        position=row["position"],
+    )
+
+
+def _to_proto(row: RowMapping, service: str) -> dead_letter_pb2.DeadLetter:
+    letter = dead_letter_pb2.DeadLetter(
+        id=str(row["id"]),
+        service=service,
+        consumer=row["consumer"],
+        topic=row["topic"],
+        position=f"{row['partition']}/{row['position']}",
+        event_id=str(row["event_id"]),
+        event_type=row["type"],
+        org_id=row["headers"].get("orgid", ""),
+        error=row["error"],
+        attempts=row["attempts"],
+        status=row["status"],
+        payload_json=_payload_json(_event(row)),
+    )
+    letter.created_at.FromDatetime(row["created_at"])
+    return letter
+
+
+def _payload_json(event: Event) -> str:
+    try:
+        return json_format.MessageToJson(event.decode(), preserving_proto_field_name=True, indent=None)
+    except (UnknownEventType, json_format.SerializeToJsonError, TypeError):
+        return ""
+
+
+def _token(letter_id: UUID) -> str:
+    return base64.urlsafe_b64encode(letter_id.bytes).rstrip(b"=").decode()
+
+
+def _parse_token(token: str) -> UUID | None:
+    if not token:
+        return None
+    try:
+        return UUID(bytes=base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError) as error:
+        raise InvalidArgument.of_field(
+            "page_token", "take it unchanged from an earlier answer", reason="PAGE_TOKEN_INVALID"
+        ) from error

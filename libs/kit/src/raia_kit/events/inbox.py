@@ -1,0 +1,64 @@
+"""What a consumer writes in the transaction of an event's effect, so that the effect happens once."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import text
+
+from raia_kit.database import UnitOfWork
+from raia_kit.events.envelope import Event, TopicPartition
+from raia_kit.events.log import Positions
+
+_CLAIM = text("insert into inbox (consumer, event_id) values (:consumer, :event_id) on conflict do nothing returning 1")
+_ADVANCE = """
+insert into consumer_position as old (consumer, topic, partition, position)
+values (:consumer, :topic, :partition, :position)
+on conflict (consumer, topic, partition) do update set position = greatest(old.position, excluded.position)
+"""
+_CLAIM_AND_ADVANCE = text(f"with advanced as ({_ADVANCE}) {_CLAIM.text}")
+_POSITIONS = text("select topic, partition, position from consumer_position where consumer = :consumer")
+
+
+@contextmanager
+def as_platform(unit: UnitOfWork) -> Iterator[None]:
+    """Within a tenant's unit of work, statements on the platform's tables, under the role that may touch only those.
+
+    Not for code that may raise in between and go on: a failed statement ends the transaction, role and all.
+    """
+    if unit.org_id is None:
+        yield
+        return
+    unit.session.execute(text(f'set local role "raia_{unit.service}_platform"'))
+    yield
+    unit.session.execute(text("set local role none"))
+
+
+def claim(unit: UnitOfWork, consumer: str, event: Event, *, advance: bool = True) -> bool:
+    """Notes that ``consumer`` has handled the event, and its position; False when it had been handled before.
+
+    Of two transactions that claim the same event one waits for the other: the effect belongs to one of them.
+    """
+    parameters = {"consumer": consumer, "event_id": event.id}
+    if advance:
+        parameters |= {"topic": event.topic, "partition": event.partition, "position": event.position}
+    with as_platform(unit):
+        result = unit.session.execute(_CLAIM_AND_ADVANCE if advance else _CLAIM, parameters)
+        return result.first() is not None
+
+
+def advance(unit: UnitOfWork, consumer: str, positions: Positions) -> None:
+    """Notes how far ``consumer`` has come; a position never goes back."""
+    rows = [
+        {"consumer": consumer, "topic": place.topic, "partition": place.partition, "position": position}
+        for place, position in sorted(positions.items())
+    ]
+    if rows:
+        with as_platform(unit):
+            unit.session.execute(text(_ADVANCE), rows)
+
+
+def positions(unit: UnitOfWork, consumer: str) -> dict[TopicPartition, int]:
+    """How far ``consumer`` has come."""
+    with as_platform(unit):
+        rows = unit.session.execute(_POSITIONS, {"consumer": consumer}).all()
+    return {TopicPartition(row.topic, row.partition): row.position for row in rows}
