@@ -1,4 +1,4 @@
-"""Seconds until `make run` with state present is healthy, and the memory of all idle processes together (sum of PSS)."""
+"""Seconds until `make run` with state present is healthy, and the memory of all processes together (sum of PSS)."""
 
 import os
 import re

@@ -5,8 +5,8 @@ import json
 import httpx
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
-
 from raia_kit.contract import Access, all_methods
+
 from tests.conftest import Platform
 
 

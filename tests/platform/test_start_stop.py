@@ -21,7 +21,7 @@ def family(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
 
 
 def assert_gone(processes: list[psutil.Process], home: Path) -> None:
-    gone, alive = psutil.wait_procs(processes, timeout=15)
+    _, alive = psutil.wait_procs(processes, timeout=15)
     assert [f"{p.pid} {p.name()}" for p in alive] == []
     assert not list(home.glob("*.lock"))
 
@@ -68,7 +68,7 @@ def test_a_killed_supervisor_takes_everything_with_it(tmp_path: Path) -> None:
     processes = family(platform.process)
     os.kill(platform.process.pid, signal.SIGKILL)
     platform.process.wait(10)
-    gone, alive = psutil.wait_procs(processes, timeout=20)
+    _, alive = psutil.wait_procs(processes, timeout=20)
     assert [f"{p.pid} {p.name()}" for p in alive] == []
     again = start_platform(tmp_path / "home", RAIA_ADMIN_PASSWORD=platform.password)
     again.stop()
