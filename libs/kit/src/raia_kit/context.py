@@ -9,7 +9,7 @@ from uuid import UUID
 
 from google.protobuf.message import Message
 
-from raia_kit.errors import Unauthenticated
+from raia_kit.errors import RaiaError, Unauthenticated
 
 if TYPE_CHECKING:
     from raia_kit.contract import MethodContract
@@ -64,6 +64,8 @@ class Call:
     """Sent as trailing metadata: ``raia-audit-id`` and the like."""
     request: Message | None = None
     """The request of an rpc that has one; None for a stream of requests."""
+    malformed: RaiaError | None = None
+    """Why the request could not be parsed; raised once the caller may know."""
     client_address: str = ""
     """The address of the user's client as far as it is known, without a port."""
     code: str = "OK"
