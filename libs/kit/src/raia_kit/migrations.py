@@ -42,6 +42,7 @@ __all__ = [
     "grant_execute",
     "head_revision",
     "migrations_folder",
+    "owner_connection",
     "platform_table",
     "schema_of",
     "tenant_table",
@@ -69,15 +70,15 @@ class MigrationError(Exception):
 def bootstrap(admin_url: str, services: Sequence[str], passwords: Mapping[str, str]) -> None:
     """Makes roles, schemas, the vector extension and the event log.
 
-    ``admin_url`` is a superuser's, or that of a role with CREATEROLE which owns the database. ``passwords`` are by
-    service name (and ``gateway``); a role without one keeps the password it has. Raises ``MigrationError`` when the
-    server is too old.
+    ``admin_url`` is a superuser's, or that of a role with CREATEROLE which owns a database that has the extension.
+    ``passwords`` are by service name (and ``gateway``); a role without one keeps the password it has. Raises
+    ``MigrationError`` when the server is too old.
     """
     with psycopg.connect(admin_url, autocommit=True, application_name="raia-migrate") as connection:
         connection.execute("select pg_advisory_lock(%s)", (_LOCK,))
         _check_server(connection)
         _create_roles(connection, services, passwords)
-        connection.execute("create extension if not exists vector with schema public")
+        _create_extension(connection)
         with connection.transaction():
             for service in services:
                 _create_schema(connection, schema_of(service), f"{schema_of(service)}_owner")
@@ -98,7 +99,7 @@ def upgrade(admin_url: str, service: str, *, revision: str = "head", statement_t
     Raises ``MigrationError`` when the database was made by a newer version.
     """
     script = _scripts(service)
-    with _owner_connection(admin_url, service) as connection:
+    with owner_connection(admin_url, service) as connection:
         connection.execute(text("select pg_advisory_lock(:lock, hashtext(:service))"), _lock_key(service))
         # Timeouts start here: waiting for another process that migrates is no fault.
         connection.execute(
@@ -111,7 +112,7 @@ def upgrade(admin_url: str, service: str, *, revision: str = "head", statement_t
 
 def current_revision(admin_url: str, service: str) -> str | None:
     """The revision that the service's schema is at; None before the first migration."""
-    with _owner_connection(admin_url, service) as connection:
+    with owner_connection(admin_url, service) as connection:
         context = MigrationContext.configure(connection, opts={"version_table_schema": schema_of(service)})
         return context.get_current_revision()
 
@@ -140,6 +141,13 @@ def _check_server(connection: psycopg.Connection[Any]) -> None:
     row = connection.execute("select default_version from pg_available_extensions where name = 'vector'").fetchone()
     if row is None or tuple(int(part) for part in row[0].split(".")[:2]) < (0, 8):
         raise MigrationError(f"pgvector 0.8 or later is needed, the server has {row[0] if row else 'none'}")
+
+
+def _create_extension(connection: psycopg.Connection[Any]) -> None:
+    try:
+        connection.execute("create extension if not exists vector with schema public")
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise MigrationError("have a superuser run 'create extension vector' in this database first") from error
 
 
 def _create_roles(connection: psycopg.Connection[Any], services: Sequence[str], passwords: Mapping[str, str]) -> None:
@@ -227,7 +235,7 @@ def _lock_key(service: str) -> dict[str, object]:
 
 
 @contextmanager
-def _owner_connection(admin_url: str, service: str) -> Iterator[Connection]:
+def owner_connection(admin_url: str, service: str) -> Iterator[Connection]:
     """A connection that acts as the owner of the service's schema."""
     url = "postgresql+psycopg://" + admin_url.split("://", 1)[1]
     engine = create_engine(url, poolclass=NullPool, connect_args={"application_name": "raia-migrate"})

@@ -37,6 +37,7 @@ def create_kit_tables(service: str, connection: Connection | None = None) -> Non
     A kit table that is neither in ``TENANT_TABLES`` nor in ``PLATFORM_TABLES`` gets no rights at all.
     """
     bind, schema = _bind(connection), schema_of(service)
+    bind.execute(text("select pg_advisory_xact_lock(hashtext(:schema))"), {"schema": schema})
     metadata = MetaData(schema=schema)
     for table in tables.kit_metadata.sorted_tables:
         table.to_metadata(metadata, schema=schema)
