@@ -140,7 +140,7 @@ class RegisterRequest(_message.Message):
     email: _builtins.str
     """The address to sign in with."""
     password: _builtins.str
-    """The password; at least 12 characters and none of the most common ones."""
+    """The password; at least 10 characters and none of the most common ones."""
     name: _builtins.str
     """How the user is called."""
     organisation_name: _builtins.str
@@ -232,7 +232,7 @@ class ChangePasswordRequest(_message.Message):
     current_password: _builtins.str
     """The password as it is."""
     new_password: _builtins.str
-    """The password as it shall be; at least 12 characters and none of the most common ones."""
+    """The password as it shall be; at least 10 characters and none of the most common ones."""
     request_id: _builtins.str
     """A key chosen by the caller: a repeated call with the same key is done once."""
     def __init__(

@@ -24,9 +24,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     DESCRIPTOR: _descriptor.EnumDescriptor
     ERROR_REASON_UNSPECIFIED: _ErrorReason.ValueType  # 0
     """Unset."""
-    ERROR_REASON_CREDENTIALS_INVALID: _ErrorReason.ValueType  # 1
+    ERROR_REASON_INVALID_CREDENTIALS: _ErrorReason.ValueType  # 1
     """The address is unknown or the password is wrong; which of the two is not said.
-    Example: {"reason": "CREDENTIALS_INVALID", "domain": "raia.auth", "metadata": {}}
+    Example: {"reason": "INVALID_CREDENTIALS", "domain": "raia.auth", "metadata": {}}
     """
     ERROR_REASON_ACCOUNT_LOCKED: _ErrorReason.ValueType  # 2
     """Too many failed sign-ins; the account opens again by itself.
@@ -46,7 +46,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_PASSWORD_WEAK: _ErrorReason.ValueType  # 6
     """The new password is too short, too common or contains the address.
-    Example: {"reason": "PASSWORD_WEAK", "domain": "raia.auth", "metadata": {"minimum_length": "12"}}
+    Example: {"reason": "PASSWORD_WEAK", "domain": "raia.auth", "metadata": {"minimum_length": "10"}}
     """
     ERROR_REASON_PASSWORD_WRONG: _ErrorReason.ValueType  # 7
     """The current password is wrong.
@@ -84,15 +84,27 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The service named is not part of this installation.
     Example: {"reason": "SERVICE_NOT_INSTALLED", "domain": "raia.auth", "metadata": {"service": "llm"}}
     """
+    ERROR_REASON_REGISTRATION_CLOSED: _ErrorReason.ValueType  # 16
+    """This installation takes no registrations; an administrator creates users.
+    Example: {"reason": "REGISTRATION_CLOSED", "domain": "raia.auth", "metadata": {}}
+    """
+    ERROR_REASON_SIGN_IN_BUSY: _ErrorReason.ValueType  # 17
+    """More sign-ins at once than the service can compute; try again.
+    Example: {"reason": "SIGN_IN_BUSY", "domain": "raia.auth", "metadata": {}}
+    """
+    ERROR_REASON_SESSION_REQUIRED: _ErrorReason.ValueType  # 18
+    """The call needs a user's own session, not a token by which a service acts.
+    Example: {"reason": "SESSION_REQUIRED", "domain": "raia.auth", "metadata": {}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons in ErrorInfo of auth's errors, domain "raia.auth"; on the wire without the prefix."""
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
 """Unset."""
-ERROR_REASON_CREDENTIALS_INVALID: ErrorReason.ValueType  # 1
+ERROR_REASON_INVALID_CREDENTIALS: ErrorReason.ValueType  # 1
 """The address is unknown or the password is wrong; which of the two is not said.
-Example: {"reason": "CREDENTIALS_INVALID", "domain": "raia.auth", "metadata": {}}
+Example: {"reason": "INVALID_CREDENTIALS", "domain": "raia.auth", "metadata": {}}
 """
 ERROR_REASON_ACCOUNT_LOCKED: ErrorReason.ValueType  # 2
 """Too many failed sign-ins; the account opens again by itself.
@@ -112,7 +124,7 @@ Example: {"reason": "EMAIL_TAKEN", "domain": "raia.auth", "metadata": {"email": 
 """
 ERROR_REASON_PASSWORD_WEAK: ErrorReason.ValueType  # 6
 """The new password is too short, too common or contains the address.
-Example: {"reason": "PASSWORD_WEAK", "domain": "raia.auth", "metadata": {"minimum_length": "12"}}
+Example: {"reason": "PASSWORD_WEAK", "domain": "raia.auth", "metadata": {"minimum_length": "10"}}
 """
 ERROR_REASON_PASSWORD_WRONG: ErrorReason.ValueType  # 7
 """The current password is wrong.
@@ -149,5 +161,17 @@ Example: {"reason": "SUBJECT_INACTIVE", "domain": "raia.auth", "metadata": {"use
 ERROR_REASON_SERVICE_NOT_INSTALLED: ErrorReason.ValueType  # 15
 """The service named is not part of this installation.
 Example: {"reason": "SERVICE_NOT_INSTALLED", "domain": "raia.auth", "metadata": {"service": "llm"}}
+"""
+ERROR_REASON_REGISTRATION_CLOSED: ErrorReason.ValueType  # 16
+"""This installation takes no registrations; an administrator creates users.
+Example: {"reason": "REGISTRATION_CLOSED", "domain": "raia.auth", "metadata": {}}
+"""
+ERROR_REASON_SIGN_IN_BUSY: ErrorReason.ValueType  # 17
+"""More sign-ins at once than the service can compute; try again.
+Example: {"reason": "SIGN_IN_BUSY", "domain": "raia.auth", "metadata": {}}
+"""
+ERROR_REASON_SESSION_REQUIRED: ErrorReason.ValueType  # 18
+"""The call needs a user's own session, not a token by which a service acts.
+Example: {"reason": "SESSION_REQUIRED", "domain": "raia.auth", "metadata": {}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

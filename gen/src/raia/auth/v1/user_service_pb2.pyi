@@ -118,7 +118,7 @@ class CreateUserRequest(_message.Message):
     email: _builtins.str
     """The address to sign in with."""
     password: _builtins.str
-    """The first password; the user may change it. At least 12 characters and none of the most common ones."""
+    """The first password; the user may change it. At least 10 characters and none of the most common ones."""
     name: _builtins.str
     """How the user is called."""
     request_id: _builtins.str
