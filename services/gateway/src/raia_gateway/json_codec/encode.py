@@ -52,7 +52,7 @@ def _object_encoder(descriptor: Descriptor) -> Encode:
 
     # Registered before its fields are compiled: a type may hold itself.
     _encoders[descriptor.full_name] = (descriptor, encode)
-    plan.extend((field.name, field.has_presence, _field_encoder(field)) for field in descriptor.fields)
+    plan.extend((field.name, field.has_presence, field_encoder(field)) for field in descriptor.fields)
     return encode
 
 
@@ -60,7 +60,8 @@ def _element_encoder(field: FieldDescriptor) -> Encode | None:
     return scalar_encoder(field) if field.message_type is None else message_encoder(field.message_type)
 
 
-def _field_encoder(field: FieldDescriptor) -> Encode | None:
+def field_encoder(field: FieldDescriptor) -> Encode | None:
+    """The encoder of a field's whole value; None when it is JSON as it is."""
     entry = map_entry(field)
     if entry is not None:
         return _map_encoder(*entry)

@@ -123,10 +123,9 @@ def scalar_decoder(field: FieldDescriptor) -> Decode:
     kind = field.cpp_type
     if kind in _RANGES:
         return _integer_decoder(*_RANGES[kind])
-    if kind == FieldDescriptor.CPPTYPE_ENUM:
-        return (
-            _null_value if field.enum_type.full_name == "google.protobuf.NullValue" else _enum_decoder(field.enum_type)
-        )
+    enum = field.enum_type
+    if enum is not None:
+        return _null_value if enum.full_name == "google.protobuf.NullValue" else _enum_decoder(enum)
     if field.type == FieldDescriptor.TYPE_BYTES:
         return _bytes
     return {
