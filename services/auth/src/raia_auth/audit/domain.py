@@ -59,7 +59,7 @@ class Verification:
 
 
 def canonical(fact: Fact, place: int) -> bytes:
-    """The one spelling of an entry that is hashed: JSON in UTF-8, keys sorted, no spaces, times in UTC with microseconds."""
+    """The one spelling of an entry that is hashed: JSON in UTF-8, keys sorted, no spaces, times UTC in microseconds."""
     document = {
         "id": str(fact.id),
         "org_id": str(fact.org_id),

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from raia_kit.database import UnitOfWork
-from sqlalchemy import Row, Select, insert, select, text
+from sqlalchemy import Select, insert, select, text
 
 from raia_auth.audit.domain import GENESIS, Entry, Fact, plain
 from raia_auth.audit.tables import ledger_entry
@@ -91,9 +91,9 @@ def all_entries(ledger: LedgerRepository, unit: UnitOfWork, batch: int = 1000) -
         after = entries[-1].place
 
 
-def to_entry(row: Row[Any]) -> Entry:
+def to_entry(row: Any) -> Entry:
     """The entry in a row of ``query``."""
-    place, *fact, previous_hash, digest = tuple(row)
+    place, *fact, previous_hash, digest = tuple(row)[: len(_ENTRY)]
     return Entry(place, Fact(*fact), bytes(previous_hash), bytes(digest))
 
 

@@ -107,7 +107,7 @@ class PasswordHashing:
                 return _verify_bcrypt(stored, password)
             try:
                 self._argon2.verify(stored or self._dummy, password)
-            except (VerificationError, InvalidHashError):
+            except (VerificationError, InvalidHashError, UnicodeError):
                 return Verdict(False)
             return Verdict(stored is not None, stored is not None and self._argon2.check_needs_rehash(stored))
 
@@ -131,9 +131,8 @@ class _Place:
 
 def _verify_bcrypt(stored: str, password: str) -> Verdict:
     # bcrypt has only ever looked at the first 72 bytes, so an imported hash of a longer password knows no more.
-    hashed = ("$2b$" + stored[4:]).encode()
     try:
-        matches = bcrypt.checkpw(password.encode()[:_BCRYPT_LIMIT], hashed)
+        matches = bcrypt.checkpw(password.encode()[:_BCRYPT_LIMIT], ("$2b$" + stored[4:]).encode())
     except ValueError:
         return Verdict(False)
     return Verdict(matches, matches)

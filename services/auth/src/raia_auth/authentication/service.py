@@ -18,6 +18,7 @@ from raia_kit.errors import Aborted, RaiaError
 from raia_kit.ids import new_id
 from raia_kit.metadata import AUDIT_ID
 
+from raia_auth import metrics
 from raia_auth.authentication.passwords import Hasher, check_password
 from raia_auth.authentication.throttle import Throttle
 from raia_auth.errors import (
@@ -95,10 +96,14 @@ class AuthenticationService:
         """
         answer_at = time.monotonic() + self._policy.failure_seconds
         try:
-            return self._login(sign_in)
-        except InvalidCredentials:
-            threading.Event().wait(max(0.0, answer_at - time.monotonic()))
+            tokens = self._login(sign_in)
+        except RaiaError as error:
+            metrics.SIGN_INS.labels(error.reason).inc()
+            if isinstance(error, InvalidCredentials):
+                threading.Event().wait(max(0.0, answer_at - time.monotonic()))
             raise
+        metrics.SIGN_INS.labels("success").inc()
+        return tokens
 
     def _login(self, sign_in: SignIn) -> SessionTokens:
         email = fold(sign_in.email)
@@ -153,6 +158,7 @@ class AuthenticationService:
             with platform_tables(unit):
                 refreshed = self._sessions.refresh(unit, session.session_id, token)
             error = _refusal(refreshed.presented)
+            metrics.REFRESHES.labels(refreshed.presented.value).inc()
             entry = unit.audit(
                 "auth.refresh",
                 resource_type="session",

@@ -4,9 +4,10 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from raia_kit.database import UnitOfWork
-from sqlalchemy import Row, Select, func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from raia_auth.roles import ADMIN
 from raia_auth.schema import platform_tables
 from raia_auth.users.domain import Identity, User
 from raia_auth.users.tables import organisation_user, users
@@ -49,6 +50,9 @@ class UserRepository(Protocol):
 
     def query(self, unit: UnitOfWork) -> Select[Any]:
         """Every member of the unit's organisation, to be filtered, ordered and paged."""
+
+    def admins(self, unit: UnitOfWork) -> list[User]:
+        """The active administrators of the unit's organisation, by address."""
 
 
 class SqlIdentityRepository:
@@ -105,8 +109,13 @@ class SqlUserRepository:
         """Every member of the unit's organisation, to be filtered, ordered and paged."""
         return select(*_USER).where(_VIEW.org_id == unit.tenant)
 
+    def admins(self, unit: UnitOfWork) -> list[User]:
+        """The active administrators of the unit's organisation, by address."""
+        query = self.query(unit).where(_VIEW.is_active, _VIEW.roles.contains([ADMIN])).order_by(_VIEW.email)
+        return [to_user(row) for row in unit.session.execute(query)]
 
-def to_user(row: Row[Any]) -> User:
+
+def to_user(row: Any) -> User:
     """The user in a row of ``query``."""
     values: tuple[Any, ...] = tuple(row)
-    return User(values[0], values[1], values[2], tuple(values[3]), *values[4:])
+    return User(values[0], values[1], values[2], tuple(values[3]), *values[4:9])

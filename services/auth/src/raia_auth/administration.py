@@ -1,0 +1,137 @@
+"""What operators do about accounts from the command line, and the first administrator of a new installation."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from raia.auth.events.v1 import user_events_pb2
+from raia_kit.context import Actor
+from raia_kit.database import Database, UnitOfWork
+from raia_kit.errors import InvalidArgument, NotFound
+from raia_kit.ids import new_id
+from sqlalchemy import text
+
+from raia_auth.authentication.passwords import Hasher, check_password
+from raia_auth.errors import EmailTaken
+from raia_auth.organisations.events import USER_TOPIC
+from raia_auth.organisations.repository import MembershipRepository, OrganisationRepository
+from raia_auth.organisations.service import OrganisationService
+from raia_auth.roles import ADMIN
+from raia_auth.sessions.domain import Revocation
+from raia_auth.sessions.service import SessionService
+from raia_auth.users.domain import Identity, fold
+from raia_auth.users.repository import IdentityRepository, UserRepository
+
+_FIRST_START_LOCK = 0x7261_6961_6669_7273
+_OPERATOR = Actor(service="auth")
+
+
+@dataclass(frozen=True)
+class Administrator:
+    """An administrator and the organisation they run."""
+
+    user_id: UUID
+    email: str
+    org_id: UUID
+    organisation: str
+
+
+class Administration:
+    """Creates administrators, resets passwords and lists organisations' administrators."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        organisations: OrganisationRepository,
+        memberships: MembershipRepository,
+        identities: IdentityRepository,
+        users: UserRepository,
+        founding: OrganisationService,
+        sessions: SessionService,
+        hasher: Hasher,
+    ) -> None:
+        self._database, self._organisations, self._memberships = database, organisations, memberships
+        self._identities, self._users, self._founding = identities, users, founding
+        self._sessions, self._hasher = sessions, hasher
+
+    def first_start(self, email: str, password: str, organisation: str) -> Administrator | None:
+        """Creates the first organisation and its administrator; None when there is an organisation already.
+
+        Of several processes that start at once one does so. Raises ``PasswordWeak``.
+        """
+        address = fold(email)
+        with self._database.platform_unit_of_work() as unit:
+            if self._organisations.any(unit):
+                return None
+        check_password(password, address)
+        hashed, org_id, user_id = self._hasher.hash(password), new_id(), new_id()
+        with self._database.unit_of_work(org_id, actor=_OPERATOR) as unit:
+            unit.session.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _FIRST_START_LOCK})
+            if self._organisations.any(unit):
+                return None
+            self._create(unit, organisation, Identity(user_id, address, hashed))
+        return Administrator(user_id, address, org_id, organisation)
+
+    def create(self, email: str, password: str, organisation: str) -> Administrator:
+        """Creates an administrator of the organisation with this name or id, or of a new one of this name.
+
+        Raises ``PasswordWeak``, ``EmailTaken``, ``InvalidArgument`` when several organisations have the name.
+        """
+        address = fold(email)
+        check_password(password, address)
+        hashed, user_id = self._hasher.hash(password), new_id()
+        with self._database.platform_unit_of_work() as unit:
+            if self._identities.by_email(unit, address) is not None:
+                raise EmailTaken(address)
+            found = [one for one in self._organisations.all(unit) if organisation in (one.name, str(one.id))]
+        if len(found) > 1:
+            raise InvalidArgument.of_field("organisation", "several have this name; give the id")
+        org_id = found[0].id if found else new_id()
+        with self._database.unit_of_work(org_id, actor=_OPERATOR) as unit:
+            identity = Identity(user_id, address, hashed)
+            if found:
+                self._founding.take_in(unit, identity, "", [ADMIN])
+                unit.audit("user.create", resource_type="user", resource_id=str(user_id))
+            else:
+                self._create(unit, organisation, identity)
+        return Administrator(user_id, address, org_id, found[0].name if found else organisation)
+
+    def reset_password(self, email: str, password: str) -> int:
+        """Sets a user's password and ends all their sessions; answers how many.
+
+        Raises ``NotFound`` and ``PasswordWeak``.
+        """
+        address = fold(email)
+        with self._database.platform_unit_of_work() as unit:
+            identity = self._identities.by_email(unit, address)
+            if identity is None:
+                raise NotFound.of("user", address)
+            memberships = self._memberships.of_user(unit, identity.id)
+        check_password(password, address)
+        hashed = self._hasher.hash(password)
+        if not memberships:
+            raise NotFound.of("user", address)
+        with self._database.unit_of_work(memberships[0].org_id, actor=_OPERATOR) as unit:
+            self._identities.replace_hash(unit, identity.id, identity.password_hash, hashed)
+            ended = self._sessions.end_all(unit, identity.id, Revocation.PASSWORD_CHANGED)
+            event = user_events_pb2.PasswordChanged(user_id=str(identity.id))
+            unit.emit(event, key=str(identity.id), topic=USER_TOPIC)
+            unit.audit("user.reset_password", resource_type="user", resource_id=str(identity.id))
+        return ended
+
+    def administrators(self) -> list[Administrator]:
+        """Every active administrator of every organisation."""
+        with self._database.platform_unit_of_work() as unit:
+            organisations = self._organisations.all(unit)
+        found = []
+        for organisation in organisations:
+            with self._database.unit_of_work(organisation.id, actor=_OPERATOR) as unit:
+                found += [
+                    Administrator(user.id, user.email, organisation.id, organisation.name)
+                    for user in self._users.admins(unit)
+                ]
+        return found
+
+    def _create(self, unit: UnitOfWork, organisation: str, identity: Identity) -> None:
+        self._founding.found(unit, organisation, identity, "")
+        unit.audit("auth.register", resource_type="user", resource_id=str(identity.id))
