@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import raia_plugins
-
 from raia_kit import plugins
 from raia_kit.errors import FailedPrecondition, NotFound
 
