@@ -83,8 +83,8 @@ class World:
             return [(row[0], row[1]) for row in unit.session.execute(text("select job, what from effect order by at"))]
 
     def admin(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.at.admin_url, autocommit=True) as connection:
-            cursor = connection.execute(statement, values)  # type: ignore[arg-type]
+        with psycopg.connect(self.at.admin_url, autocommit=True, options="-c search_path=raia_sample") as connection:
+            cursor = connection.execute(statement, values)
             return cursor.fetchall() if cursor.description else []
 
 
@@ -138,7 +138,7 @@ def test_a_rolled_back_unit_enqueues_nothing(world: World) -> None:
     with pytest.raises(KeyError), world.database.unit_of_work(ORG) as unit:
         world.queue.enqueue(unit, "add", {"numbers": [1]}, ORG, USER)
         raise KeyError
-    assert world.admin("select count(*) from raia_sample.procrastinate_jobs") == [(0,)]
+    assert world.admin("select count(*) from procrastinate_jobs") == [(0,)]
 
 
 def test_enqueueing_checks_kind_and_organisation(world: World) -> None:
@@ -245,7 +245,7 @@ def test_a_dead_child_is_tried_again(world: World, tmp_path: Path) -> None:
     world.start(poll_seconds=0.05)
     job = world.enqueue("dying")
     assert world.ends(job, "succeeded")
-    assert world.admin("select args ->> 'retries' from raia_sample.procrastinate_jobs") == [("1",)]
+    assert world.admin("select args ->> 'retries' from procrastinate_jobs") == [("1",)]
 
 
 def test_the_time_limit_holds_for_computing_and_waiting(world: World) -> None:
@@ -450,7 +450,7 @@ def test_what_a_stalled_worker_writes_does_not_take_effect(world: World) -> None
     first = world.start(heartbeat_seconds=60, poll_seconds=0.1)
     job = world.enqueue("stalling")
     assert began.wait(10)
-    world.admin("update raia_sample.procrastinate_workers set last_heartbeat = now() - interval '1 hour'")
+    world.admin("update procrastinate_workers set last_heartbeat = now() - interval '1 hour'")
     world.start(heartbeat_seconds=0.2, poll_seconds=0.1)
     assert eventually(lambda: (job, "second") in world.effects())
     assert first.running() == 1
@@ -463,14 +463,14 @@ def test_what_a_stalled_worker_writes_does_not_take_effect(world: World) -> None
 def test_a_job_whose_effect_is_being_committed_is_not_taken_over(world: World) -> None:
     declare_add(world)
     job = world.enqueue("add", numbers=[1])
-    world.admin("update raia_sample.procrastinate_jobs set status = 'doing' where id = %s", job)
+    world.admin("update procrastinate_jobs set status = 'doing' where id = %s", job)
     record = JobRecord(job, "add", {}, ORG, USER, 0)
     with world.database.unit_of_work(ORG) as unit:
         effect(unit, record, "held")
         rows.hold(unit, record)
         world.start(heartbeat_seconds=0.1, poll_seconds=0.1)
         time.sleep(1)
-        assert world.admin("select status::text, attempts from raia_sample.procrastinate_jobs") == [("doing", 0)]
+        assert world.admin("select status::text, attempts from procrastinate_jobs") == [("doing", 0)]
     # Once committed, it is stalled like any other, since no worker has it.
     assert world.ends(job, "succeeded")
 
@@ -479,11 +479,11 @@ def test_a_job_whose_effect_is_being_committed_is_not_taken_over(world: World) -
 def test_every_way_to_lose_a_job_is_seen(world: World, change: str) -> None:
     declare_add(world)
     job = world.enqueue("add", numbers=[1])
-    world.admin("update raia_sample.procrastinate_jobs set status = 'doing' where id = %s", job)
+    world.admin("update procrastinate_jobs set status = 'doing' where id = %s", job)
     record = JobRecord(job, "add", {}, ORG, USER, 0)
     with world.database.unit_of_work(ORG) as unit:
         rows.look(unit, record)
-    world.admin(f"update raia_sample.procrastinate_jobs set {change} where id = %s", job)
+    world.admin(f"update procrastinate_jobs set {change} where id = %s", job)
     for attempt in (rows.look, rows.hold, rows.succeed, lambda unit, record: rows.end(unit, record, "failed")):
         with pytest.raises(JobTakenOver), world.database.unit_of_work(ORG) as unit:
             attempt(unit, record)
@@ -494,7 +494,7 @@ def test_every_way_to_lose_a_job_is_seen(world: World, change: str) -> None:
 def test_a_requested_abort_is_an_error_at_both_ends_of_a_unit(world: World) -> None:
     declare_add(world)
     job = world.enqueue("add", numbers=[1])
-    world.admin("update raia_sample.procrastinate_jobs set status = 'doing', abort_requested = true")
+    world.admin("update procrastinate_jobs set status = 'doing', abort_requested = true")
     record = JobRecord(job, "add", {}, ORG, USER, 0)
     for check in (rows.look, rows.hold, rows.succeed):
         with pytest.raises(Cancelled), world.database.unit_of_work(ORG) as unit:
@@ -504,7 +504,7 @@ def test_a_requested_abort_is_an_error_at_both_ends_of_a_unit(world: World) -> N
 def test_a_stalled_job_that_was_to_be_aborted_is_cancelled_by_the_next_worker(world: World) -> None:
     declare_slow(world, threading.Event())
     job = world.enqueue("slow", seconds=60)
-    world.admin("update raia_sample.procrastinate_jobs set status = 'doing', abort_requested = true")
+    world.admin("update procrastinate_jobs set status = 'doing', abort_requested = true")
     world.start(heartbeat_seconds=0.2, poll_seconds=0.1)
     assert world.ends(job, "aborted")
     assert world.effects() == [(job, "cancelled")]
@@ -513,7 +513,7 @@ def test_a_stalled_job_that_was_to_be_aborted_is_cancelled_by_the_next_worker(wo
 def test_a_job_that_keeps_killing_its_worker_is_given_up(world: World) -> None:
     told = declare_failing(world, ZeroDivisionError())
     job = world.enqueue("failing")
-    world.admin("update raia_sample.procrastinate_jobs set args = args || '{\"takeovers\": 11}'")
+    world.admin("update procrastinate_jobs set args = args || '{\"takeovers\": 11}'")
     world.start()
     assert world.ends(job, "failed")
     assert [error.reason for error in told] == ["JOB_INTERRUPTED"]
@@ -522,14 +522,14 @@ def test_a_job_that_keeps_killing_its_worker_is_given_up(world: World) -> None:
 def test_a_job_whose_fetch_got_lost_is_found_again(world: World) -> None:
     declare_add(world)
     world.start(heartbeat_seconds=0.2, poll_seconds=0.1)
-    assert eventually(lambda: world.admin("select count(*) from raia_sample.procrastinate_workers") == [(1,)])
+    assert eventually(lambda: world.admin("select count(*) from procrastinate_workers") == [(1,)])
     with world.database.unit_of_work(ORG) as unit:
         job = world.queue.enqueue(unit, "add", {"numbers": [4]}, ORG, USER)
         unit.session.flush()
     # As if the answer to the fetch had never arrived.
     world.admin(
-        "update raia_sample.procrastinate_jobs set status = 'doing',"
-        " worker_id = (select id from raia_sample.procrastinate_workers) where status = 'todo'"
+        "update procrastinate_jobs set status = 'doing',"
+        " worker_id = (select id from procrastinate_workers) where status = 'todo'"
     )
     assert world.ends(job, "succeeded")
     assert world.effects() == [(job, "4")]
@@ -547,7 +547,7 @@ def test_stopping_waits_for_what_ends_soon(world: World) -> None:
     assert dispatcher.stop()
     assert world.status(job) == "succeeded"
     assert world.effects() == [(job, "done")]
-    assert world.admin("select count(*) from raia_sample.procrastinate_workers") == [(0,)]
+    assert world.admin("select count(*) from procrastinate_workers") == [(0,)]
 
 
 def test_stopping_puts_back_what_does_not_end_and_another_process_finishes_it(world: World) -> None:
@@ -587,8 +587,8 @@ def test_a_database_that_drops_its_connections_is_borne(world: World) -> None:
 def test_a_worker_that_was_declared_dead_starts_anew(world: World) -> None:
     declare_add(world)
     world.start(heartbeat_seconds=0.2, poll_seconds=0.1)
-    assert eventually(lambda: world.admin("select count(*) from raia_sample.procrastinate_workers") == [(1,)])
-    world.admin("delete from raia_sample.procrastinate_workers")
+    assert eventually(lambda: world.admin("select count(*) from procrastinate_workers") == [(1,)])
+    world.admin("delete from procrastinate_workers")
     job = world.enqueue("add", numbers=[7])
     assert world.ends(job, "succeeded")
     assert world.effects() == [(job, "7")]
