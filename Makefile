@@ -54,7 +54,7 @@ types: .venv/.dev
 	@$(PYTHON) tools/check_types.py
 
 layers: .venv/.dev
-	@.venv/bin/lint-imports --no-timing > .lint-imports.log || { cat .lint-imports.log; exit 1; }; rm -f .lint-imports.log
+	@.venv/bin/lint-imports --no-logo > .lint-imports.log || { cat .lint-imports.log; exit 1; }; rm -f .lint-imports.log
 
 contracts: .venv/.dev
 	@$(PYTHON) tools/generate_protos.py --check

@@ -1,5 +1,6 @@
-"""Runs mypy --strict over the product and the tools, one package a time where namespaces would clash."""
+"""Runs mypy --strict over the product, the tools and the benchmarks."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,12 +10,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def main() -> int:
     """Entry point."""
-    sources = [
-        str(path.relative_to(ROOT)) for path in sorted([*ROOT.glob("libs/*/src/*"), *ROOT.glob("services/*/src/*")])
-    ]
-    return subprocess.run(
-        [sys.executable, "-m", "mypy", *sources, "tools", "benchmarks"], cwd=ROOT, check=False
-    ).returncode
+    roots = [ROOT / "gen" / "src", *sorted([*ROOT.glob("libs/*/src"), *ROOT.glob("services/*/src")])]
+    packages = [str(package.relative_to(ROOT)) for root in roots[1:] for package in root.glob("raia_*")]
+    environment = {**os.environ, "MYPYPATH": os.pathsep.join(str(root) for root in roots)}
+    command = [sys.executable, "-m", "mypy", *packages, "tools", "benchmarks"]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
 if __name__ == "__main__":
