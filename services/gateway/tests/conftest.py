@@ -127,7 +127,7 @@ def start_gateway(
             headers=CommonHeaders(origins, strict_transport=False),
             faults=Faults("gateway"),
             live=no_live,
-            limits=limits or Limits(),
+            limits=limits or Limits(upload=8 * 1024**2),
         )
         closers: list[Callable[[], Awaitable[None]]] = [upstream.close]
         parts.shutdown = closers

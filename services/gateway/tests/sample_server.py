@@ -121,7 +121,7 @@ class WidgetServicer:
                     if message.chunk.startswith(b"refuse"):
                         abort(context, code_pb2.INVALID_ARGUMENT, "FILE_UNREADABLE")
                     if message.chunk.startswith(b"slow"):
-                        threading.Event().wait(0.05)
+                        threading.Event().wait(0.02)
                     digest.update(message.chunk)
                     record["size"] += len(message.chunk)
                     record["largest"] = max(record["largest"], len(message.chunk))
@@ -147,10 +147,10 @@ class WidgetServicer:
     def DownloadWidget(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         if request.id == "absent":
             abort(context, code_pb2.NOT_FOUND, "RESOURCE_NOT_FOUND")
-        sizes = () if request.id == "unsized" else (("content-length", str(len(BIG))),)
+        sizes = () if request.id == "unsized" else (("file-size", str(len(BIG))),)
         metadata = dict(context.invocation_metadata())
         if request.id == "ranged" and "range" in metadata:
-            context.send_initial_metadata((("content-range", "bytes 0-3/10"), ("content-length", "4"), ("etag", "r")))
+            context.send_initial_metadata((("content-range", "bytes 0-3/10"), ("etag", "r")))
             yield httpbody_pb2.HttpBody(content_type="text/plain", data=b"four")
             return
         context.send_initial_metadata(
@@ -174,7 +174,7 @@ class WidgetServicer:
             if request.id == "failing":
                 abort(context, code_pb2.UNAVAILABLE, "DATABASE_UNAVAILABLE", 2.0)
             if not request.count:
-                threading.Event().wait(0.05)
+                threading.Event().wait(0.02)
         if not context.is_active():
             self.cancelled.set()
 

@@ -174,7 +174,7 @@ class Application:
             # Too late for a status: the server cuts the connection, so the client sees that the answer is not whole.
             raise error
         told = answer(error, exchange.request_id)
-        trailers = error.trailing_metadata() if isinstance(error, grpc.aio.AioRpcError) else None
+        trailers = error.trailing_metadata() if isinstance(error, grpc.aio.AioRpcError | grpc.Call) else None
         headers = [*told.headers, *trailer_headers(trailers)]
         await exchange.respond(told.http, told.body, headers=headers)
 

@@ -18,6 +18,7 @@ from raia_gateway.unary import matches_etag
 from raia_gateway.upstream import Upstream, call_metadata, call_timeout
 
 _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})\Z", re.ASCII)
+_SERVED = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(?:\d{1,19}|\*)\Z", re.ASCII)
 _PASSED_ON = ("content-disposition", "last-modified", "cache-control")
 
 
@@ -54,9 +55,9 @@ def requested_span(header: str, total: int) -> Span | None:
 class Download:
     """Serves an rpc that streams a file.
 
-    The service says in its initial metadata what it knows: ``etag``, ``content-length``, ``content-disposition``,
-    ``last-modified``. It gets the client's ``range`` and may answer ``content-range`` itself; if it does not, the
-    gateway cuts the range out of the whole.
+    The service says in its initial metadata what it knows: ``etag``, ``file-size`` (bytes; gRPC keeps
+    ``content-length`` to itself), ``content-disposition``, ``last-modified``. It gets the client's ``range`` and may
+    answer ``content-range`` itself; if it does not, the gateway cuts the range out of the whole.
     """
 
     def __init__(self, endpoint: Endpoint, admission: Admission, upstream: Upstream) -> None:
@@ -98,12 +99,12 @@ class Download:
     def _span(
         self, exchange: Exchange, facts: Mapping[str, str], wanted: str, headers: list[Header]
     ) -> tuple[int, Span | None]:
-        if "content-range" in facts:
-            headers.append((b"content-range", facts["content-range"].encode("latin-1")))
-            if "content-length" in facts:
-                headers.append((b"content-length", facts["content-length"].encode("latin-1")))
+        served = _SERVED.match(facts.get("content-range", ""))
+        if served is not None:
+            headers.append((b"content-range", served[0].encode()))
+            headers.append((b"content-length", str(int(served[2]) - int(served[1]) + 1).encode()))
             return 206, None
-        total = facts.get("content-length", "")
+        total = facts.get("file-size", "")
         if not total.isdecimal():
             return 200, None
         span = requested_span(wanted, int(total)) if wanted and _range_holds(exchange, headers) else None

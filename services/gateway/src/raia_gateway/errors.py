@@ -146,7 +146,7 @@ def answer(error: BaseException, request_id: str) -> ErrorAnswer:
 
 def sent_status(error: BaseException) -> status_pb2.Status | None:
     """The status that a service attached to its error, unchanged; None when there is none."""
-    if not isinstance(error, grpc.aio.AioRpcError):
+    if not isinstance(error, grpc.aio.AioRpcError | grpc.Call):
         return None
     trailers: Iterable[tuple[str, str | bytes]] = error.trailing_metadata() or ()  # type: ignore[assignment]
     for key, value in trailers:

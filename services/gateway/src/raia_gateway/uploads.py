@@ -1,30 +1,26 @@
 """Uploads: a form or a raw body becomes the request stream of an rpc, with flat memory and back pressure."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from raia_kit.errors import InvalidArgument
 
-from raia_gateway import metrics
 from raia_gateway.admission import Admission
 from raia_gateway.endpoint import Endpoint
-from raia_gateway.errors import PayloadTooLarge, UnsupportedMediaType, invalid_field
+from raia_gateway.errors import UnsupportedMediaType, invalid_field
 from raia_gateway.exchange import Exchange
 from raia_gateway.forms import FormField, FormReader, base_name, boundary_of
 from raia_gateway.json_codec import CodecError, loads
 from raia_gateway.json_codec.decode import field_decoder, map_entry
 from raia_gateway.parameters import Parameter, assign, lookup, parameter
+from raia_gateway.request_stream import AnsweredEarly, FileStream, StreamingCall
 from raia_gateway.routes import TemplateError
 from raia_gateway.transcoding import parse_query
 from raia_gateway.unary import respond, trailer_headers
 from raia_gateway.upstream import Upstream, call_metadata, call_timeout
 
-_CHUNK = 512 * 1024
-"""Bytes gathered before they are passed on: large enough to make few messages, half of what a message may carry."""
 _FORM_OVERHEAD = 2 * 1024 * 1024
 """What a form's fields and boundaries may add to the file."""
 
@@ -38,7 +34,7 @@ class Upload:
         if contract.upload is None:
             raise TemplateError(f"{contract.full_name} takes a stream and states no upload")
         self._admission = admission
-        self._callable = upstream.callable(contract)
+        self._callable = upstream.uploader(contract)
         self._request = GetMessageClass(contract.descriptor.input_type)
         self._file_field = contract.upload.file_field
         self._declared = frozenset(contract.upload.metadata_fields)
@@ -62,22 +58,22 @@ class Upload:
         content_type = exchange.header(b"content-type")
         is_form = content_type.partition(";")[0].strip().lower() == "multipart/form-data"
         exchange.stated_length(self._limit + (_FORM_OVERHEAD if is_form else 0))
-        call = self._callable(timeout=call_timeout(exchange, endpoint.contract), metadata=call_metadata(exchange))
-        stream = _RequestStream(call, self._request, self._limit)
+        call = StreamingCall(self._callable, call_timeout(exchange, endpoint.contract), call_metadata(exchange))
+        stream = FileStream(call, self._request, self._limit)
         try:
             if is_form:
                 await self._send_form(exchange, stream, parts, content_type)
             else:
                 await self._send_raw(exchange, stream, parts, content_type)
-            answer: Message = await stream.finish(parts.finish)
-        except _AnsweredEarly:
-            answer = await call
-        except BaseException:
-            call.cancel()
-            raise
-        await respond(exchange, endpoint, answer, trailer_headers(await call.trailing_metadata()))
+            await stream.finish(parts.finish)
+        except AnsweredEarly:
+            pass
+        finally:
+            call.end()
+        answer = await call.answer()
+        await respond(exchange, endpoint, answer, trailer_headers(call.trailers()))
 
-    async def _send_form(self, exchange: Exchange, stream: "_RequestStream", parts: "_Parts", kind: str) -> None:
+    async def _send_form(self, exchange: Exchange, stream: FileStream, parts: "_Parts", kind: str) -> None:
         reader = FormReader(boundary_of(kind), self._file_field, stream.add)
         taken = 0
         async for piece in exchange.chunks():
@@ -96,7 +92,7 @@ class Upload:
             parts.name_file(reader.filename, reader.file_type)
             await stream.tell(parts.metadata)
 
-    async def _send_raw(self, exchange: Exchange, stream: "_RequestStream", parts: "_Parts", kind: str) -> None:
+    async def _send_raw(self, exchange: Exchange, stream: FileStream, parts: "_Parts", kind: str) -> None:
         if kind.partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
             raise UnsupportedMediaType(kind, "multipart/form-data or the file's bytes")
         parts.name_file(_disposition_name(exchange), kind)
@@ -104,52 +100,6 @@ class Upload:
         async for piece in exchange.chunks():
             stream.add(piece)
             await stream.drain()
-
-
-class _AnsweredEarly(Exception):
-    """The service answered or failed before it had read everything."""
-
-
-class _RequestStream:
-    """Gathers a file's bytes and writes them to the call, waiting while the service does not read."""
-
-    def __init__(self, call: Any, request: type[Message], limit: int) -> None:
-        self._call, self._request, self._limit = call, request, limit
-        self._buffer = bytearray()
-        self._size = 0
-
-    def add(self, data: bytes) -> None:
-        """Takes bytes of the file; raises ``PayloadTooLarge``."""
-        self._size += len(data)
-        if self._size > self._limit:
-            raise PayloadTooLarge(self._limit)
-        self._buffer += data
-
-    async def tell(self, metadata: dict[str, Any]) -> None:
-        """Sends the metadata."""
-        await self._write(metadata=metadata)
-
-    async def drain(self, least: int = _CHUNK) -> None:
-        """Sends what has been gathered once it is enough."""
-        while len(self._buffer) >= least and self._buffer:
-            chunk = bytes(self._buffer[:_CHUNK])
-            del self._buffer[:_CHUNK]
-            await self._write(chunk=chunk)
-            metrics.UPLOADED_BYTES.inc(len(chunk))
-
-    async def finish(self, finish: dict[str, Any]) -> Message:
-        """Sends the rest and the finish message; the rpc's answer."""
-        await self.drain(least=1)
-        await self._write(finish=finish)
-        await self._call.done_writing()
-        answer: Message = await self._call
-        return answer
-
-    async def _write(self, **part: Any) -> None:
-        try:
-            await self._call.write(self._request(**part))
-        except asyncio.InvalidStateError:
-            raise _AnsweredEarly from None
 
 
 class _Parts:

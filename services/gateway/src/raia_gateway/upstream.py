@@ -32,6 +32,7 @@ class Upstream:
         self._options = _channel_options(repeatable)
         self._addresses = dict(services)
         self._channels: dict[str, grpc.aio.Channel] = {}
+        self._upload_channels: dict[str, grpc.Channel] = {}
 
     def channel(self, service: str) -> grpc.aio.Channel:
         """The service's channel, opened when first asked for."""
@@ -40,14 +41,13 @@ class Upstream:
         return self._channels[service]
 
     def callable(self, contract: MethodContract) -> Any:
-        """gRPC's multi-callable for an rpc, of the kind that its contract states."""
+        """gRPC's multi-callable for an rpc with one request."""
         channel = self.channel(contract.service)
         kinds = {
-            (False, False): channel.unary_unary,
-            (False, True): channel.unary_stream,
-            (True, False): channel.stream_unary,
+            False: channel.unary_unary,
+            True: channel.unary_stream,
         }
-        make: Any = kinds[contract.request_streaming, contract.response_streaming]
+        make: Any = kinds[contract.response_streaming]
         answer = GetMessageClass(contract.descriptor.output_type)
         return make(
             contract.full_name,
@@ -55,8 +55,22 @@ class Upstream:
             response_deserializer=answer.FromString,
         )
 
+    def uploader(self, contract: MethodContract) -> Any:
+        """The synchronous multi-callable of an rpc that takes a stream; see ``request_stream``."""
+        service = contract.service
+        if service not in self._upload_channels:
+            self._upload_channels[service] = grpc.insecure_channel(self._addresses[service], options=self._options)
+        return self._upload_channels[service].stream_unary(
+            contract.full_name,
+            request_serializer=GetMessageClass(contract.descriptor.input_type).SerializeToString,
+            response_deserializer=GetMessageClass(contract.descriptor.output_type).FromString,
+        )
+
     async def close(self) -> None:
         """Ends running calls and closes every channel."""
+        for upload_channel in self._upload_channels.values():
+            upload_channel.close()
+        self._upload_channels.clear()
         for channel in self._channels.values():
             await channel.close(None)
         self._channels.clear()
