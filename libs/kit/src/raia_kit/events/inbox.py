@@ -41,9 +41,7 @@ def claim(unit: UnitOfWork, consumer: str, event: Event, *, advance: bool = True
     parameters = {"consumer": consumer, "event_id": event.id}
     if advance:
         parameters |= {"topic": event.topic, "partition": event.partition, "position": event.position}
-    with as_platform(unit):
-        result = unit.session.execute(_CLAIM_AND_ADVANCE if advance else _CLAIM, parameters)
-        return result.first() is not None
+    return unit.session.execute(_CLAIM_AND_ADVANCE if advance else _CLAIM, parameters).first() is not None
 
 
 def advance(unit: UnitOfWork, consumer: str, positions: Positions) -> None:
@@ -53,12 +51,10 @@ def advance(unit: UnitOfWork, consumer: str, positions: Positions) -> None:
         for place, position in sorted(positions.items())
     ]
     if rows:
-        with as_platform(unit):
-            unit.session.execute(text(_ADVANCE), rows)
+        unit.session.execute(text(_ADVANCE), rows)
 
 
 def positions(unit: UnitOfWork, consumer: str) -> dict[TopicPartition, int]:
     """How far ``consumer`` has come."""
-    with as_platform(unit):
-        rows = unit.session.execute(_POSITIONS, {"consumer": consumer}).all()
+    rows = unit.session.execute(_POSITIONS, {"consumer": consumer}).all()
     return {TopicPartition(row.topic, row.partition): row.position for row in rows}
