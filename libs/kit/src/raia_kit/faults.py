@@ -23,7 +23,9 @@ def fingerprint(error: BaseException) -> str:
     """
     digest = hashlib.sha256()
     seen: BaseException | None = error
-    while seen is not None:
+    passed: set[int] = set()
+    while seen is not None and id(seen) not in passed:
+        passed.add(id(seen))  # an error may be its own cause
         digest.update(f"{type(seen).__module__}.{type(seen).__qualname__}".encode())
         for frame, _ in traceback.walk_tb(seen.__traceback__):
             digest.update(f"{frame.f_globals.get('__name__', '')}:{frame.f_code.co_name}".encode())

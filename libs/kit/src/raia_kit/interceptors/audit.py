@@ -51,23 +51,21 @@ class AuditRecorder:
         )
         call.trailers[AUDIT_ID] = str(entry)
 
-    def record_alone(self, call: Call, answer: Message | None = None, error: RaiaError | None = None) -> None:
-        """Writes an entry in a transaction of its own: for a call without one, refused, or failed.
+    def record_alone(self, call: Call, error: RaiaError) -> None:
+        """Writes the entry of a call that was refused or failed, in a transaction of its own.
 
         A ledger that cannot be reached then is logged and counted, and does not change the call's answer.
         """
         org_id = _ledger(call)
         if self._database is None or org_id is None:
             return
-        denied = error is not None and error.kind is Kind.PERMISSION_DENIED
         action = call.method.audit_action or _DENIED_ACTION
         details = _details(call)
         if action == _DENIED_ACTION:
             details["rpc"] = call.method.full_name
-        if error is not None:
-            details.update({key: value for key, value in error.metadata.items() if key not in details})
-        resource_type, resource_id = _resource(call, answer)
-        outcome = "success" if error is None else ("denied" if denied else "failed")
+        details.update({key: value for key, value in error.metadata.items() if key not in details})
+        resource_type, resource_id = _resource(call, None)
+        outcome = "denied" if error.kind is Kind.PERMISSION_DENIED else "failed"
         try:
             with self._database.unit_of_work(org_id, actor=call.actor) as unit:
                 entry = unit.audit(
@@ -75,7 +73,7 @@ class AuditRecorder:
                     resource_type=resource_type,
                     resource_id=resource_id,
                     outcome=outcome,
-                    reason=error.reason if error is not None else "",
+                    reason=error.reason,
                     details=details,
                 )
             call.trailers[AUDIT_ID] = str(entry)
@@ -92,11 +90,11 @@ class AuditRecorder:
             raia = as_raia_error(error)
             denied = raia.kind is Kind.PERMISSION_DENIED
             if raia.reason not in _UNRECORDED and (denied or call.method.audit_action):
-                self.record_alone(call, error=raia)
+                self.record_alone(call, raia)
             raise
         except GeneratorExit:
             if call.method.audit_action and call.method.mutating:
-                self.record_alone(call, error=Cancelled("the client went away", reason="CANCELLED"))
+                self.record_alone(call, Cancelled("the client went away", reason="CANCELLED"))
             raise
 
 

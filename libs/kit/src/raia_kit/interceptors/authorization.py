@@ -42,7 +42,7 @@ def authorization(access: AccessDecisions, *, max_age: float) -> Stage:
 
 
 def _themself(call: Call) -> None:
-    if call.user_id and call.method.mutating and call.authenticated.scope is not None:
+    if call.method.mutating and (call.authenticated.scope is not None or not call.user_id):
         raise PermissionDenied(
             "a token that is limited in scope cannot change the account it belongs to", reason="SCOPE_INSUFFICIENT"
         )

@@ -1,9 +1,10 @@
 """Composes the stages into the one interceptor that every rpc passes."""
 
 import ipaddress
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
@@ -15,11 +16,12 @@ from google.protobuf.message_factory import GetMessageClass
 
 from raia_kit.context import Call, serving
 from raia_kit.contract import MethodContract
-from raia_kit.errors import InvalidArgument
+from raia_kit.errors import InvalidArgument, ResourceExhausted
 from raia_kit.interceptors.requests import parse
 from raia_kit.interceptors.stage import Refused, Stage
 from raia_kit.interceptors.unit_of_work import Handler, Invoker
 from raia_kit.metadata import CLIENT_ADDRESS, STATUS_DETAILS
+from raia_kit.metrics import RPC_STREAMS
 
 _HEALTH = "/grpc.health.v1.Health/"
 _FOREVER = 1e8
@@ -33,15 +35,46 @@ else:
     _Interceptor = grpc.ServerInterceptor
 
 
+class StreamSlots:
+    """Threads that streaming rpcs may hold at once, so that some are always left for the others."""
+
+    def __init__(self, service: str, limit: int) -> None:
+        self._free = threading.Semaphore(limit)
+        self._gauge = RPC_STREAMS.labels(service)
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Holds a slot; raises ``ResourceExhausted`` (TOO_MANY_STREAMS) at once when there is none."""
+        if not self._free.acquire(blocking=False):
+            raise ResourceExhausted(
+                "as many streams as this process serves are open; try again", reason="TOO_MANY_STREAMS", retry_after=1.0
+            )
+        self._gauge.inc()
+        try:
+            yield
+        finally:
+            self._gauge.dec()
+            self._free.release()
+
+
 class Chain(_Interceptor):
     """Wraps each handler once: behaviour = stages, outermost first, around the invoker.
 
     An rpc without a contract is not served at all; standard health passes through as it is.
     """
 
-    def __init__(self, stages: Sequence[Stage], invoker: Invoker, contracts: Mapping[str, MethodContract]) -> None:
+    def __init__(
+        self,
+        stages: Sequence[Stage],
+        invoker: Invoker,
+        contracts: Mapping[str, MethodContract],
+        *,
+        streams: StreamSlots | None = None,
+    ) -> None:
+        """``stages`` outermost first; ``streams`` bounds the threads that streaming rpcs hold."""
         self._stages = tuple(stages)
         self._invoker = invoker
+        self._streams = streams or StreamSlots("", 1 << 30)
         self._contracts = dict(contracts)
         self._wrapped: dict[str, _RawHandler] = {}
 
@@ -93,6 +126,7 @@ class Chain(_Interceptor):
                     for stage in self._stages:
                         stack.enter_context(stage(call))
                     if contract.request_streaming:
+                        stack.enter_context(self._streams.taken())
                         requests = self._invoker.requests_of(call, argument, request_class)
                         data = self._invoker.request_stream(call, handler, requests, context)
                     else:
@@ -111,6 +145,7 @@ class Chain(_Interceptor):
                 with ExitStack() as stack:
                     for stage in self._stages:
                         stack.enter_context(stage(call))
+                    stack.enter_context(self._streams.taken())
                     given: Any = call.request
                     if contract.request_streaming:
                         given = self._invoker.requests_of(call, argument, request_class)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import grpc
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import status_pb2
 
 from raia_kit.context import Call
 from raia_kit.errors import Cancelled, RaiaError
@@ -40,12 +40,3 @@ def errors(service: str, report: Report) -> Stage:
         return to_status(raia, service=service, request_id=call.request_id)
 
     return stage
-
-
-def reason_of(status: status_pb2.Status) -> str:
-    """The reason in a status's ErrorInfo; empty without one."""
-    info = error_details_pb2.ErrorInfo()
-    for detail in status.details:
-        if detail.Unpack(info):
-            return info.reason
-    return ""
