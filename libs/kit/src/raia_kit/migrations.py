@@ -37,6 +37,7 @@ __all__ = [
     "MigrationError",
     "bootstrap",
     "create_kit_tables",
+    "create_roles",
     "current_revision",
     "grant",
     "grant_execute",
@@ -90,6 +91,12 @@ def bootstrap(admin_url: str, services: Sequence[str], passwords: Mapping[str, s
                     platform=f"{schema_of(service)}_platform",
                 )
             _create_log(connection, services)
+
+
+def create_roles(admin_url: str, services: Sequence[str], passwords: Mapping[str, str]) -> None:
+    """The part of ``bootstrap`` that belongs to the server rather than to one database; a restore needs it first."""
+    with psycopg.connect(admin_url, autocommit=True, application_name="raia-migrate") as connection:
+        _create_roles(connection, services, passwords)
 
 
 def upgrade(admin_url: str, service: str, *, revision: str = "head", statement_timeout: str = "15min") -> None:

@@ -60,7 +60,12 @@ class Home:
     @property
     def lock_file(self) -> Path:
         """Held by the running supervisor."""
-        return self.path / "lock"
+        return self.path / "raia.lock"
+
+    @property
+    def services_file(self) -> Path:
+        """gRPC addresses of the running platform's services by name, as JSON."""
+        return self.path / "services.json"
 
     @property
     def instance(self) -> str:
@@ -95,11 +100,35 @@ class Home:
         place = SYSTEM_ROOT / self.instance
         SYSTEM_ROOT.mkdir(mode=0o755, parents=True, exist_ok=True)
         place.mkdir(mode=0o700, exist_ok=True)
+        self._claim(place)
         if name.is_symlink() and name.readlink() != place:
             name.unlink()
         if not name.is_symlink():
             name.symlink_to(place)
         return place
+
+    def _claim(self, place: Path) -> None:
+        """Writes into the place whose it is; a copied home folder would otherwise share its original's database."""
+        claim = place / "home"
+        other = Path(claim.read_text()) if claim.exists() else self.path
+        if other != self.path and Home(other).instance_file.exists() and Home(other).instance == self.instance:
+            raise LauncherError(
+                f"{self.path} is a copy of {other}: use raia backup and raia restore to copy a platform"
+            )
+        claim.write_text(str(self.path))
+
+    def forsaken_places(self) -> list[Path]:
+        """Database folders in ``/var/lib/raia`` whose home folder is gone; only root has such."""
+        if os.geteuid() != 0 or not SYSTEM_ROOT.is_dir():
+            return []
+        found = []
+        for place in sorted(SYSTEM_ROOT.iterdir()):
+            claim = place / "home"
+            if claim.exists():
+                home = Home(Path(claim.read_text()))
+                if not home.instance_file.exists() or home.instance != place.name:
+                    found.append(place)
+        return found
 
     def free_bytes(self) -> int:
         """Free space of the disk below the home folder, in bytes."""

