@@ -190,7 +190,9 @@ def _at(token: Any) -> int:
 
 
 def _position(error: UnexpectedInput, text: str) -> int:
-    position: Any = error.pos_in_stream  # absent, whatever its type says, when the text ended too early
+    if getattr(getattr(error, "token", None), "type", "") == "$END":
+        return len(text) + 1
+    position: Any = error.pos_in_stream  # absent, whatever its type says, when the text ended within a token
     return position + 1 if isinstance(position, int) and 0 <= position < len(text) else len(text) + 1
 
 
@@ -204,7 +206,9 @@ def _expectation(error: UnexpectedInput, text: str) -> str:
         return f"expected one of = != < <= > >= : and found {found}"
     if "FIELD" in expected:
         return f"expected a field, found {found}"
-    if "_AND" in expected or "_OR" in expected:
+    if "RPAR" in expected and not {"_AND", "$END"} & expected:
+        return f"expected ), found {found}"
+    if {"_AND", "_OR", "$END"} & expected:
         return f"expected AND, OR or the end, found {found}"
     return f"did not expect {found}"
 
