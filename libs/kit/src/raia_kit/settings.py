@@ -72,3 +72,12 @@ class ServiceSettings(BaseSettings):
     """OTLP/HTTP endpoint for traces; none are sent when empty."""
     sentry_dsn: SecretStr = SecretStr("")
     """Sentry DSN for errors; none are sent when empty."""
+
+
+class MigrationSettings(BaseSettings):
+    """What ``python -m raia_<service> migrate`` reads, and no process that serves."""
+
+    model_config = SettingsConfigDict(env_prefix="RAIA_", frozen=True, extra="ignore", use_attribute_docstrings=True)
+
+    database_admin_url: SecretStr = SecretStr("")
+    """PostgreSQL URL of a role that may create roles and schemas."""
