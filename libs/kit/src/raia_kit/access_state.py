@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from raia.auth.v1 import access_pb2, access_service_pb2
@@ -15,8 +15,7 @@ _PURGE_EVERY = 1000
 _MOST_SUMS = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """A user in an organisation."""
 
     org_id: UUID

@@ -104,9 +104,10 @@ class TokenVerifier:
             return caller
 
     def _check(self, token: str) -> Caller:
-        issuer = unverified_claims(token).get("iss")
-        if self._service_keys and isinstance(issuer, str) and issuer.startswith(_SERVICE_PREFIX):
-            return self._check_assertion(token, issuer)
+        if self._service_keys:
+            issuer = unverified_claims(token).get("iss")
+            if isinstance(issuer, str) and issuer.startswith(_SERVICE_PREFIX):
+                return self._check_assertion(token, issuer)
         claims = self._claims(token, self._keys.find, self._issuer, AUDIENCE)
         return _caller(token, claims)
 
