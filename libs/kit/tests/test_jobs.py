@@ -2,6 +2,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -406,6 +407,25 @@ def test_a_job_of_the_platform_uses_the_platforms_tables(world: World) -> None:
     world.start()
     assert world.ends(world.enqueue("platform", org=None), "succeeded")
     assert counted == [0]
+
+
+def test_a_job_of_a_kind_that_nobody_here_knows_waits_for_another_process(world: World) -> None:
+    declare_add(world)
+    job = world.enqueue("add", numbers=[1])
+    world.admin("update procrastinate_jobs set task_name = 'newer' where id = %s", job)
+    world.start(heartbeat_seconds=0.2, poll_seconds=0.1)
+    waiting = "select status::text, scheduled_at > now() + interval '5 seconds' from procrastinate_jobs"
+    assert eventually(lambda: world.admin(waiting) == [("todo", True)])
+
+
+def test_a_job_may_be_due_later(world: World) -> None:
+    declare_add(world)
+    world.start(poll_seconds=0.1)
+    due = datetime.now(UTC) + timedelta(seconds=1)
+    with world.database.unit_of_work(ORG) as unit:
+        job = world.queue.enqueue(unit, "add", {"numbers": [1]}, ORG, USER, not_before=due)
+    assert world.ends(job, "succeeded")
+    assert datetime.now(UTC) >= due
 
 
 def test_a_periodic_job_runs_once_for_all_processes(world: World) -> None:

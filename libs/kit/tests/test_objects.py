@@ -31,9 +31,11 @@ ORG = UUID("01890000-0000-7000-8000-000000000001")
 )
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
     if request.param == "local":
-        return ObjectStore(f"file://{tmp_path}/objects")
+        return ObjectStore(f"file://{tmp_path}/objects", owner="ingest")
     bucket = request.getfixturevalue("s3_bucket")
-    return ObjectStore(f"s3://{bucket}/some/prefix", request.getfixturevalue("s3_options"), scratch=tmp_path)
+    return ObjectStore(
+        f"s3://{bucket}/some/prefix", request.getfixturevalue("s3_options"), owner="ml", scratch=tmp_path
+    )
 
 
 def put(store: ObjectStore, data: bytes, org: UUID = ORG, limit: int = 1 << 30) -> str:

@@ -60,13 +60,18 @@ class ObjectStore:
     """The store that ``url`` names: ``file:///path``, ``s3://bucket/prefix``, ``gs://…``, ``az://…``.
 
     ``options`` are the store's own (endpoint, region, access_key_id, …) and the client's (connect_timeout, timeout, …).
-    ``scratch`` is the folder of temporary copies. Every method raises ``Unavailable`` (``STORAGE_UNAVAILABLE``) while
-    the store is away, and ``NotFound`` for a key that is not there.
+    ``owner`` is the service whose objects these are: they lie below its name, so that services may share a URL and none
+    deletes or finds what another has stored. ``scratch`` is the folder of temporary copies. Every method raises
+    ``Unavailable`` (``STORAGE_UNAVAILABLE``) while the store is away, and ``NotFound`` for a key that is not there.
     """
 
-    def __init__(self, url: str, options: Mapping[str, str] | None = None, *, scratch: Path | None = None) -> None:
+    def __init__(
+        self, url: str, options: Mapping[str, str] | None = None, *, owner: str = "", scratch: Path | None = None
+    ) -> None:
+        self.owner = owner
         self.scratch = scratch
         self._folder: Path | None = None
+        url = f"{url.rstrip('/')}/{owner}" if owner else url
         if urlsplit(url).scheme == "file":
             self._folder = Path(unquote(urlsplit(url).path))
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -131,10 +131,10 @@ class Dispatcher:
             kwargs={"connect_timeout": 5, "prepare_threshold": None, "application_name": f"raia-{self.name}"},
         )
         app = App(connector=connector, periodic_defaults={"max_delay": _CATCH_UP_SECONDS})
-        app.job_manager = RunnersManager(connector)
+        app.job_manager = RunnersManager(connector, self._queue.tasks)
         self._declare(app)
         async with app.open_async():
-            self._worker = FencedWorker(app, self._controls, beat=self._beat, **self._options)
+            self._worker = FencedWorker(app, self._controls, service=self._service, beat=self._beat, **self._options)
             if self._stopping:
                 return
             try:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -80,8 +81,9 @@ class JobQueue:
         user_id: UUID | None,
         *,
         lock: str | None = None,
+        not_before: datetime | None = None,
     ) -> int:
-        """Adds a job to the unit of work and returns its id; it runs once that has committed.
+        """Adds a job to the unit of work and returns its id; it runs once that has committed, and ``not_before``.
 
         ``args`` holds JSON values. Of jobs with the same ``lock`` one runs at a time, in the order of their ids.
         Raises ``LookupError`` for a kind that was not declared.
@@ -97,7 +99,9 @@ class JobQueue:
             "traceparent": current_traceparent(),
         }
         connection = unit.session.connection().connection.driver_connection
-        deferrer = self._app.configure_task(kind, queue=task.queue, lock=lock, connection=connection)
+        deferrer = self._app.configure_task(
+            kind, queue=task.queue, lock=lock, schedule_at=not_before, connection=connection
+        )
         try:
             job_id = deferrer.defer(**payload)
         except ConnectorException as error:

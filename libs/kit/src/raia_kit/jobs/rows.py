@@ -80,6 +80,13 @@ where id = any(%(ids)s::bigint[]) and status = 'doing' and worker_id = %(worker_
 """
 """Makes jobs that a worker does not know of stalled, to be taken over like any other."""
 
+PUT_BACK = """
+update procrastinate_jobs
+set status = 'todo', attempts = attempts + 1, worker_id = null, scheduled_at = now() + interval '10 seconds'
+where id = %(id)s and attempts = %(attempt)s and status = 'doing' and not abort_requested
+"""
+"""Leaves a job to a process that knows its kind: a newer one, during an upgrade."""
+
 HEARTBEAT = "update procrastinate_workers set last_heartbeat = now() where id = %(worker_id)s returning id"
 
 

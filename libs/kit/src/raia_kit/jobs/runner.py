@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from raia_kit.compute import ComputePool
 from raia_kit.database import Database, UnitOfWork
 from raia_kit.errors import Cancelled, DeadlineExceeded, Kind, RaiaError
-from raia_kit.jobs import rows
+from raia_kit.jobs import metrics, rows
 from raia_kit.jobs.job import Control, Job, opened
 from raia_kit.jobs.record import JobRecord, JobTakenOver, JobTask
 from raia_kit.telemetry import work_span
@@ -37,17 +37,26 @@ class Runner:
 
     def run(self, task: JobTask, record: JobRecord, control: Control) -> None:
         """Runs the attempt to its end. A job left ``doing`` when the database is away is taken over later."""
+        service = self._database.service
+        with metrics.RUNNING.labels(service).track_inprogress(), metrics.SECONDS.labels(service, record.kind).time():
+            outcome = self._run(task, record, control)
+        metrics.ENDED.labels(service, record.kind, outcome).inc()
+
+    def _run(self, task: JobTask, record: JobRecord, control: Control) -> str:
+        """Runs the attempt and returns its outcome."""
         job = Job(record, self._database, self._pool, control, task.on_progress)
         try:
             with work_span(f"job {record.kind}", record.traceparent):
                 self._attempt(task, job)
         except JobTakenOver:
             _LOG.warning("job %s (%s) was taken over from attempt %s", record.id, record.kind, record.attempt)
+            return "taken_over"
         except Exception as error:
-            if job.completed:  # the effect is committed; only what came after it failed
-                _LOG.exception("job %s (%s) raised after it had completed", record.id, record.kind)
-                return
-            self._end(task, record, control, error)
+            if not job.completed:
+                return self._end(task, record, control, error)
+            # The effect is committed; only what came after it failed.
+            _LOG.exception("job %s (%s) raised after it had completed", record.id, record.kind)
+        return "succeeded"
 
     def _attempt(self, task: JobTask, job: Job) -> None:
         record = job.record
@@ -60,23 +69,24 @@ class Runner:
             with job.complete():
                 pass
 
-    def _end(self, task: JobTask, record: JobRecord, control: Control, error: Exception) -> None:
+    def _end(self, task: JobTask, record: JobRecord, control: Control, error: Exception) -> str:
         if control.why == "shutdown":
             self._write(record, lambda unit: _put_back(unit, record))
-            return
+            return "put_back"
         if isinstance(error, Cancelled) and control.why == "deadline":
             error = DeadlineExceeded("the job took longer than it may", reason="JOB_TIME_EXCEEDED")
         if isinstance(error, Cancelled):
-            self._cancelled(task, record)
-            return
+            return self._cancelled(task, record)
         shown = self._shown(record, error)
-        if shown.kind in _PASSING and record.retries < task.retries and self._retry(task, record, shown):
-            return
+        if shown.kind in _PASSING and record.retries < task.retries:
+            return self._retry(task, record, shown)
         _LOG.info("job %s (%s) failed: %s", record.id, record.kind, shown.reason)
         self._finish(record, "failed", task.on_failed and _bound(task.on_failed, record, shown))
+        return "failed"
 
-    def _cancelled(self, task: JobTask, record: JobRecord) -> None:
+    def _cancelled(self, task: JobTask, record: JobRecord) -> str:
         self._finish(record, "aborted", task.on_cancelled and _bound(task.on_cancelled, record))
+        return "cancelled"
 
     def _shown(self, record: JobRecord, error: Exception) -> RaiaError:
         if isinstance(error, RaiaError):
@@ -84,24 +94,20 @@ class Runner:
         _LOG.error("job %s (%s) raised %s", record.id, record.kind, type(error).__name__, exc_info=error)
         return JobFailed("an internal error ended this job", reason="INTERNAL")
 
-    def _retry(self, task: JobTask, record: JobRecord, error: RaiaError) -> bool:
+    def _retry(self, task: JobTask, record: JobRecord, error: RaiaError) -> str:
         pause = min(_LONGEST_RETRY, task.retry_seconds * 2**record.retries) * random.uniform(0.75, 1.25)  # noqa: S311
         delay = max(pause, error.retry_after or 0.0)
-        done = False
 
         def write(unit: UnitOfWork) -> None:
-            nonlocal done
-            done = rows.requeue(unit, record, delay=delay, retries=record.retries + 1)
-            if not done:
+            if not rows.requeue(unit, record, delay=delay, retries=record.retries + 1):
                 rows.look(unit, record)  # says why: cancelled, or not ours
 
         try:
             self._write(record, write)
         except Cancelled:
-            self._cancelled(task, record)
-            return True
+            return self._cancelled(task, record)
         _LOG.info("job %s (%s) met %s, again in %.1f s", record.id, record.kind, error.reason, delay)
-        return True
+        return "retried"
 
     def _finish(self, record: JobRecord, status: str, hook: Callable[[UnitOfWork], None] | None) -> None:
         def with_hook(unit: UnitOfWork) -> None:

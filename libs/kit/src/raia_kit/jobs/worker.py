@@ -3,16 +3,18 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
+from contextlib import suppress
 from typing import Any
 
 from procrastinate import jobs as procrastinate_jobs
+from procrastinate.connector import BaseAsyncConnector
 from procrastinate.exceptions import ConnectorException
 from procrastinate.job_context import AbortReason, JobContext
 from procrastinate.manager import JobManager
 from procrastinate.worker import Worker
 
-from raia_kit.jobs import rows
+from raia_kit.jobs import metrics, rows
 from raia_kit.jobs.job import Control
 
 _LOG = logging.getLogger(__name__)
@@ -20,6 +22,10 @@ _LOG = logging.getLogger(__name__)
 
 class RunnersManager(JobManager):
     """Fetches jobs; how they end is written by the runner, which holds the fencing token."""
+
+    def __init__(self, connector: BaseAsyncConnector, kinds: Container[str]) -> None:
+        super().__init__(connector)
+        self._kinds = kinds
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> procrastinate_jobs.Job | None:
         """The next job, or None when there is none or the database is away."""
@@ -30,18 +36,29 @@ class RunnersManager(JobManager):
             return None
 
     async def finish_job(
-        self, job: procrastinate_jobs.Job, status: procrastinate_jobs.Status, delete_job: bool
+        self,
+        job: procrastinate_jobs.Job,
+        status: procrastinate_jobs.Status,  # noqa: ARG002 - the runner knows better
+        delete_job: bool,  # noqa: ARG002
     ) -> None:
-        """Nothing: the runner has written it, or has left the job to be taken over."""
+        """Puts back a job of an unknown kind; any other the runner has ended, or has left to be taken over."""
+        if job.task_name in self._kinds:
+            return
+        _LOG.error("job %s is of the kind %s, which this version does not know", job.id, job.task_name)
+        with suppress(ConnectorException):  # a worker of the next second finds it
+            await self.connector.execute_query_async(rows.PUT_BACK, id=job.id, attempt=job.attempts)
 
 
 class FencedWorker(Worker):
     """Keeps its heartbeat going, takes over stalled jobs and tells running ones to stop."""
 
-    def __init__(self, app: Any, controls: dict[int, Control], *, beat: Callable[[], None], **options: Any) -> None:
+    def __init__(
+        self, app: Any, controls: dict[int, Control], *, service: str, beat: Callable[[], None], **options: Any
+    ) -> None:
         super().__init__(app, listen_notify=False, install_signal_handlers=False, name=None, **options)
         self._controls = controls
         self._beat = beat
+        self._stalled = metrics.STALLED.labels(service)
         self._unknown: set[int] = set()
 
     def wake(self) -> None:
@@ -92,6 +109,7 @@ class FencedWorker(Worker):
         await self._disown_unknown(connector)
         taken = await connector.execute_query_all_async(rows.STALLED, seconds=self.stalled_worker_timeout)
         if taken:
+            self._stalled.inc(len(taken))
             _LOG.warning("took over stalled jobs %s", [row["id"] for row in taken])
             self._new_job_event.set()
 
