@@ -1,0 +1,106 @@
+"""Reads JSON lines: one object a line; nested values are kept as JSON text."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from raia_ingest import errors
+from raia_ingest.workers import encoding as encodings
+from raia_ingest.workers.columns import ValueColumn
+from raia_ingest.workers.encoding import Utf8Stream
+from raia_ingest.workers.kinds import TEMPORAL_NOTATIONS
+from raia_ingest.workers.ledger import Ledger
+from raia_ingest.workers.source import Block, FileNote, Header, Headers, Limits
+
+_BLOCK_RECORDS = 20_000
+_BLOCK_BYTES = 8 * 1024**2
+_LONGEST_LINE = 64 * 1024**2
+
+
+class JsonLinesSource:
+    """A file of JSON objects, a line each."""
+
+    file_type = "jsonl"
+
+    def __init__(self, path: Path, filename: str, limits: Limits) -> None:
+        self._path = path
+        self._filename = filename
+        self._limits = limits
+        self._size = max(1, path.stat().st_size)
+        self._encoding = encodings.detect(path)
+        self._naming = Headers()
+        self._by_key: dict[str, Header] = {}
+        self._stream: Utf8Stream | None = None
+        self.ledger = Ledger()
+
+    @property
+    def notes(self) -> list[FileNote]:
+        """Renamed keys and, when it is not UTF-8, the encoding."""
+        notes = list(self._naming.notes)
+        if self._encoding.name != "utf-8":
+            text = f"the file is encoded in {self._encoding.name} and was converted to UTF-8"
+            notes.insert(0, FileNote("encoding", text))
+        return notes
+
+    def headers(self) -> list[Header]:
+        """The keys met so far, in the order of their first appearance."""
+        return list(self._by_key.values())
+
+    def new_column(self, name: str) -> ValueColumn:  # noqa: ARG002 - all keys are alike
+        """A column of JSON values; texts that are ISO dates and times become such."""
+        return ValueColumn(text_notations=TEMPORAL_NOTATIONS)
+
+    def progress(self) -> float:
+        """Bytes read over bytes of the file."""
+        return min(1.0, self._stream.consumed / self._size) if self._stream else 0.0
+
+    def reading(self) -> dict[str, Any]:
+        """The encoding."""
+        return {"encoding": self._encoding.name}
+
+    def blocks(self) -> Iterator[Block]:
+        """Another pass; lines that are no JSON object are rejected in the ledger."""
+        self.ledger = Ledger()
+        self._stream = Utf8Stream(self._path, self._encoding)
+        with io.BufferedReader(self._stream, 1024**2) as lines:
+            records: list[dict[str, Any]] = []
+            size = number = 0
+            while line := lines.readline(_LONGEST_LINE):
+                if len(line) >= _LONGEST_LINE:
+                    raise errors.corrupt(self._filename, f"a line is longer than {_LONGEST_LINE // 1024**2} MiB")
+                if not line.strip():
+                    continue
+                number += 1
+                record = self._parse(line, number)
+                if record is not None:
+                    records.append(record)
+                    size += len(line)
+                if len(records) >= _BLOCK_RECORDS or size >= _BLOCK_BYTES:
+                    yield self._block(records)
+                    records, size = [], 0
+            if records:
+                yield self._block(records)
+
+    def _parse(self, line: bytes, number: int) -> dict[str, Any] | None:
+        try:
+            value = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            self.ledger.reject(number, "is not valid JSON")
+            return None
+        if not isinstance(value, dict):
+            self.ledger.reject(number, "is not a JSON object")
+            return None
+        return value
+
+    def _block(self, records: list[dict[str, Any]]) -> Block:
+        keys = dict.fromkeys(key for record in records for key in record)
+        for key in keys:
+            if key not in self._by_key:
+                self._by_key[key] = self._naming.name(key, len(self._by_key))
+        if len(self._by_key) > self._limits.max_columns:
+            raise errors.too_many_columns(len(self._by_key), self._limits.max_columns)
+        self.ledger.stored += len(records)
+        return Block(len(records), {self._by_key[key].name: [record.get(key) for record in records] for key in keys})
