@@ -157,6 +157,14 @@ class Rig:
             for key, number in self.rows("select key, n from effect where consumer = %(c)s order by id", c=consumer)
         ]
 
+    def end_sessions(self, application: str) -> int:
+        """What a restart of the database or a broken network does to connections; how many it did it to."""
+        statement = (
+            "select count(pg_terminate_backend(pid)) from pg_stat_activity"
+            " where datname = current_database() and application_name = %(application)s"
+        )
+        return int(self.rows(statement, application=application)[0][0])
+
     def close(self) -> None:
         """Stops everything."""
         self.stack.close()

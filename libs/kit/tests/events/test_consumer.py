@@ -4,6 +4,7 @@ import dataclasses
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from uuid import UUID, uuid4
 
 import pytest
@@ -182,6 +183,50 @@ def test_two_that_both_believe_to_hold_the_lock_do_nothing_twice(rig: Rig) -> No
     effects = rig.effects("c")
     assert len(effects) == len(set(effects)) == 150
     assert in_order(effects)
+
+
+def test_nothing_is_lost_when_the_session_breaks_in_the_middle_of_a_batch(rig: Rig) -> None:
+    def handle(unit: UnitOfWork, event: Event) -> None:
+        time.sleep(0.002)
+        write_effect("c")(unit, event)
+
+    loop = rig.consume(consumer(rig, handler=handle))
+    rig.publish(*[rig.event(f"k{number % 3}", number) for number in range(1, 401)])
+    broken = 0
+    while len(rig.effects("c")) < 400:
+        broken += rig.end_sessions("raia-sample-session")
+        time.sleep(0.25)
+    assert broken > 1
+    effects = rig.effects("c")
+    assert sorted(number for _, number in effects) == list(range(1, 401))
+    assert in_order(effects)
+    wait_until(lambda: loop.healthy() == (True, ""))
+
+
+def test_a_batch_of_one_organisation_is_handled_at_once_and_one_by_one_when_that_fails(rig: Rig) -> None:
+    sizes: list[int] = []
+
+    def handle(unit: UnitOfWork, event: Event) -> None:
+        if number_of(event) == 13:
+            raise Poison
+        write_effect("c")(unit, event)
+
+    def handle_all(unit: UnitOfWork, events: Sequence[Event]) -> None:
+        for event in events:
+            handle(unit, event)
+        sizes.append(len(events))
+
+    events = [rig.event("a", number) for number in range(1, 101)]
+    rig.publish(*events[:50])
+    rig.publish(*events[40:])
+    rig.consume(consumer(rig, handler=handle, batch_handler=handle_all, attempts=1))
+    wait_until(lambda: sum(p for (p,) in rig.rows("select position from consumer_position")) == 110)
+    assert [number for _, number in rig.effects("c")] == [number for number in range(1, 101) if number != 13]
+    assert len(letters(rig)) == 1
+    rig.publish(*[rig.event("a", number) for number in range(101, 151)])
+    wait_until(lambda: len(rig.effects("c")) == 149)
+    assert max(sizes) > 10
+    assert rig.rows("select count(*) from inbox") == [(149,)]
 
 
 def test_poison_is_set_aside_listed_and_replayed(rig: Rig) -> None:

@@ -17,15 +17,6 @@ def outbox_rows(rig: Rig) -> int:
     return int(rig.rows("select count(*) from outbox")[0][0])
 
 
-def end_sessions(rig: Rig, application: str) -> int:
-    """What a restart of the database or a broken network does to connections."""
-    statement = (
-        "select count(pg_terminate_backend(pid)) from pg_stat_activity"
-        " where datname = current_database() and application_name like %(application)s"
-    )
-    return int(rig.rows(statement, application=application)[0][0])
-
-
 def numbers(rig: Rig) -> list[int]:
     read = [event for partition in rig.log.head(rig.topic) for event in rig.log.read(rig.topic, partition, 0, 100_000)]
     return [number_of(event) for event in read]
@@ -77,7 +68,7 @@ def test_survives_the_loss_of_its_connection(rig: Rig) -> None:
     writer.start()
     try:
         for _ in range(5):
-            wait_until(lambda: end_sessions(rig, "raia-sample-relay"))
+            wait_until(lambda: rig.end_sessions("raia-sample-relay"))
             wait_until(lambda: relay.leader)
     finally:
         stop.set()
@@ -125,7 +116,7 @@ def test_leases_are_held_by_one_session_and_move_when_it_breaks(postgres_rig: Ri
     wait_until(lambda: mine.held)
     theirs = other.lease("the-lock")
     assert not theirs.changed.wait(1.5)
-    assert end_sessions(postgres_rig, "raia-sample-session") == 1
+    assert postgres_rig.end_sessions("raia-sample-session") == 1
     wait_until(lambda: theirs.held or mine.held)
     assert not (theirs.held and mine.held)
     holder, session = (theirs, other) if theirs.held else (mine, postgres_rig.session)

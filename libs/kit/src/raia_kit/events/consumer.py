@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
+from uuid import UUID
 
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind
@@ -38,6 +40,9 @@ class Consumer:
     """Topics, or prefixes that end in ``*``."""
     handler: Callable[[UnitOfWork, Event], None]
     """Makes the effect within the unit of work given and nowhere else; events of one key come in order."""
+    batch_handler: Callable[[UnitOfWork, Sequence[Event]], None] | None = None
+    """Makes the effects of several events at once, in order, all of one organisation: for what must be fast. When it
+    fails, ``handler`` gets them one by one, so that poison is found."""
     types: Collection[str] = ()
     """Full names of the messages it wants; others are passed over. All when empty."""
     platform: bool = False
@@ -112,19 +117,18 @@ class ConsumerLoop(Loop):
         if self._lease is None:
             self._lease = self._session.lease(f"raia.{self._database.service}.consumer.{self.consumer.name}")
         if not self._lease.held:
-            self._lease.changed.wait(_POLL_SECONDS)
-            self._lease.changed.clear()
+            self._stand_by(self._lease)
             return 0.0
         reader = self._open()
         self._replay()
         found = reader.poll(_POLL_SECONDS)
-        for event in found.events:
-            if not self._take(event):
-                break
-        else:
-            if found.at_head:
-                metrics.CONSUMER_DELAY.labels(self.consumer.name).set(0)
+        finished = all(self._take_all(run) for run in self._runs(found.events))
         self._store_passed()
+        if not finished:
+            # The reader is past what was not handled: the next one begins where the database says.
+            self.release()
+        elif found.at_head:
+            metrics.CONSUMER_DELAY.labels(self.consumer.name).set(0)
         return 0.0
 
     def release(self) -> None:
@@ -133,6 +137,13 @@ class ConsumerLoop(Loop):
         reader, self._reader = self._reader, None
         if reader is not None:
             reader.close()
+
+    def _stand_by(self, lease: Lease) -> None:
+        """Waits for the lock; what was read without it may be stale when it comes."""
+        self._trouble = ""
+        self.release()
+        lease.changed.wait(_POLL_SECONDS)
+        lease.changed.clear()
 
     def _open(self) -> LogReader:
         if self._reader is None:
@@ -146,14 +157,51 @@ class ConsumerLoop(Loop):
                 inbox.advance(unit, self.consumer.name, self._reader.positions)
         return self._reader
 
+    def _runs(self, events: Sequence[Event]) -> Iterator[list[Event]]:
+        """Events that are handled together: those of one organisation that follow each other, or each by itself."""
+        if self.consumer.batch_handler is None:
+            yield from ([event] for event in events)
+            return
+        for _, run in groupby(events, key=lambda event: (event.headers.get("orgid", ""), self._wants(event))):
+            yield list(run)
+
+    def _wants(self, event: Event) -> bool:
+        return not self.consumer.types or event.type in self.consumer.types
+
+    def _take_all(self, events: Sequence[Event]) -> bool:
+        """Sees a run of events through, together if that goes well; False as ``_take``."""
+        if len(events) > 1 and self._wants(events[0]) and self._working():
+            try:
+                new = self._handle_all(events)
+            except Exception as error:
+                _LOG.warning("%s takes %d events one by one, after %s", self.name, len(events), type(error).__name__)
+            else:
+                for event in events:
+                    self._done(event, "handled" if event.id in new else "duplicate")
+                self._measure_delay(events[-1])
+                return True
+        return all(self._take(event) for event in events)
+
+    def _handle_all(self, events: Sequence[Event]) -> set[UUID]:
+        assert self.consumer.batch_handler is not None
+        with self._span(events[0]), self._unit(events[0]) as unit:
+            new = inbox.claim_all(unit, self.consumer.name, events)
+            first = {event.id: event for event in reversed(events) if event.id in new}
+            if first:
+                self.consumer.batch_handler(unit, [event for event in events if first.get(event.id) is event])
+        return new
+
+    def _working(self) -> bool:
+        return not self.stopping and self._lease is not None and self._lease.held
+
     def _take(self, event: Event) -> bool:
         """Sees an event through; False when the loop must stop or has lost its lock before that."""
-        if self.consumer.types and event.type not in self.consumer.types:
+        if not self._wants(event):
             self._passed[event.place] = event.position
             metrics.CONSUMED.labels(self.consumer.name, "skipped").inc()
             return True
         attempts, failures = 0, 0
-        while not self.stopping and self._lease is not None and self._lease.held:
+        while self._working():
             try:
                 outcome = self._handle(event)
             except Exception as error:
@@ -169,7 +217,8 @@ class ConsumerLoop(Loop):
                 else:
                     self.pause(backoff(failures))
                 continue
-            self._note_success(event, outcome)
+            self._done(event, outcome)
+            self._measure_delay(event)
             return True
         return False
 
@@ -265,11 +314,10 @@ class ConsumerLoop(Loop):
         if failures & (failures - 1) == 0:
             _LOG.warning("%s (event %s)", self._trouble, event.id, exc_info=error)
 
-    def _note_success(self, event: Event, outcome: str) -> None:
+    def _measure_delay(self, event: Event) -> None:
         if event.time is not None:
             delay = (datetime.now(UTC) - event.time).total_seconds()
             metrics.CONSUMER_DELAY.labels(self.consumer.name).set(max(0.0, delay))
-        self._done(event, outcome)
 
     def _done(self, event: Event, outcome: str) -> None:
         self._trouble = ""

@@ -1,7 +1,8 @@
 """What a consumer writes in the transaction of an event's effect, so that the effect happens once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from uuid import UUID
 
 from sqlalchemy import text
 
@@ -16,6 +17,10 @@ values (:consumer, :topic, :partition, :position)
 on conflict (consumer, topic, partition) do update set position = greatest(old.position, excluded.position)
 """
 _CLAIM_AND_ADVANCE = text(f"with advanced as ({_ADVANCE}) {_CLAIM.text}")
+_CLAIM_ALL = text("""
+insert into inbox (consumer, event_id) select :consumer, unnest(cast(:event_ids as uuid[])) on conflict do nothing
+returning event_id
+""")
 _POSITIONS = text("select topic, partition, position from consumer_position where consumer = :consumer")
 
 
@@ -42,6 +47,15 @@ def claim(unit: UnitOfWork, consumer: str, event: Event, *, advance: bool = True
     if advance:
         parameters |= {"topic": event.topic, "partition": event.partition, "position": event.position}
     return unit.session.execute(_CLAIM_AND_ADVANCE if advance else _CLAIM, parameters).first() is not None
+
+
+def claim_all(unit: UnitOfWork, consumer: str, events: Sequence[Event]) -> set[UUID]:
+    """As ``claim`` for several events; the ids of those that had not been handled before."""
+    # In the order of ids, so that two that claim the same events wait for each other rather than lock each other out.
+    event_ids = sorted({event.id for event in events})
+    new = set(unit.session.execute(_CLAIM_ALL, {"consumer": consumer, "event_ids": event_ids}).scalars())
+    advance(unit, consumer, {event.place: event.position for event in events})
+    return new
 
 
 def advance(unit: UnitOfWork, consumer: str, positions: Positions) -> None:
