@@ -33,13 +33,16 @@ class AccessService:
     def __init__(
         self,
         database: Database,
-        log: EventLog,
         access: AccessRepository,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._database, self._log, self._access, self._now = database, log, access, now
+        self._database, self._access, self._now = database, access, now
 
-    def parts(self) -> list[access_service_pb2.AccessSnapshotPart]:
+    def source(self, log: EventLog) -> "AccessSnapshot":
+        """The snapshot as of a place in this log; auth's own access index loads it too."""
+        return AccessSnapshot(self, log)
+
+    def parts(self, log: EventLog) -> list[access_service_pb2.AccessSnapshotPart]:
         """Parts of at most 1,000 entries; the last carries the cursor.
 
         The log's heads are read before the tables, so what changes meanwhile comes again as an event, which carries
@@ -49,7 +52,7 @@ class AccessService:
         heads = {
             TopicPartition(topic, partition): position
             for topic in (ACCESS_TOPIC, SESSION_TOPIC)
-            for partition, position in self._log.head(topic).items()
+            for partition, position in log.head(topic).items()
         }
         part = access_service_pb2.AccessSnapshotPart
         with self._database.platform_unit_of_work() as unit:
@@ -65,6 +68,17 @@ class AccessService:
                 *(part(revoked_sessions=batch) for batch in _batches(revoked)),
                 part(cursor=cursor.encode(heads)),
             ]
+
+
+class AccessSnapshot:
+    """An ``AccessSource`` over the service's own tables."""
+
+    def __init__(self, access: AccessService, log: EventLog) -> None:
+        self._access, self._log = access, log
+
+    def parts(self) -> list[access_service_pb2.AccessSnapshotPart]:
+        """As ``AccessService.parts``."""
+        return self._access.parts(self._log)
 
 
 def _batches(items: Iterator[M]) -> Iterator[list[M]]:

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import grpc
 from raia.auth.v1 import access_service_pb2, access_service_pb2_grpc
 
-from raia_auth.access.service import AccessService
+from raia_auth.access.service import AccessSnapshot
 
 
 class AccessServicer(access_service_pb2_grpc.AccessServiceServicer):
     """Where processes load what they need to authorize calls."""
 
-    def __init__(self, access: AccessService) -> None:
+    def __init__(self, access: AccessSnapshot) -> None:
         self._access = access
 
     def GetSnapshot(

@@ -1,26 +1,18 @@
 """Routes the dead letters of every service to operators."""
 
-from typing import Protocol
-
 from raia.platform.v1 import dead_letter_pb2, dead_letter_service_pb2, dead_letter_service_pb2_grpc
 from raia_kit.channels import ServiceChannels
 from raia_kit.errors import Unavailable
 
 from raia_auth.errors import ServiceNotInstalled
-
-
-class TokenSource(Protocol):
-    """What it needs of ``raia_kit.identity.ServiceIdentity``: auth's own token towards the other services."""
-
-    def token(self) -> str:
-        """A token by which auth acts as itself."""
+from raia_auth.keys.tokens import TokenIssuer
 
 
 class OperationsService:
     """The use cases of OperationsService's rpcs: each is forwarded to the service that it names."""
 
-    def __init__(self, channels: ServiceChannels, tokens: TokenSource) -> None:
-        self._channels, self._tokens = channels, tokens
+    def __init__(self, channels: ServiceChannels, issuer: TokenIssuer) -> None:
+        self._channels, self._issuer = channels, issuer
 
     def dead_letters(
         self, service: str, page_size: int, page_token: str
@@ -35,9 +27,9 @@ class OperationsService:
 
     def _stub(self, service: str) -> dead_letter_service_pb2_grpc.DeadLetterServiceStub:
         try:
-            return self._channels.stub(
-                dead_letter_service_pb2_grpc.DeadLetterServiceStub, service, token=self._tokens.token()
-            )
+            # Auth needs no exchange with itself: it issues the token by which it acts.
+            token = self._issuer.for_service("auth", None, "").token
+            return self._channels.stub(dead_letter_service_pb2_grpc.DeadLetterServiceStub, service, token=token)
         except Unavailable as error:
             if error.reason == "SERVICE_NOT_CONFIGURED":
                 raise ServiceNotInstalled(service) from error
