@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import raia_plugins
 from raia_kit import plugins
-from raia_kit.errors import FailedPrecondition, NotFound
+from raia_kit.errors import FailedPrecondition, InvalidArgument, NotFound
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -87,12 +87,13 @@ def test_a_broken_plugin_is_told_of_and_the_rest_goes_on(site: Path) -> None:
         "from raia_plugins import Exporter\n"
         "class Lazy(Exporter):\n"
         "    name, api_version, options_schema, media_type, extension = 'lazy', 1, {}, 'text/plain', 'txt'\n"
+        "class Schemeless(Good): name, options_schema = 'schemeless', {'type': 'nothing'}\n"
         "number = 3\n"
     )
     install(
         site, "sample_broken", source,
         good="Good", old="Old", misnamed="Misnamed", narrow="Narrow", raising="Raising", exiting="Exiting", bare="Bare",
-        lazy="Lazy", number="number", absent="Absent",
+        lazy="Lazy", number="number", schemeless="Schemeless", absent="Absent",
     )  # fmt: skip
     (site / "sample_faulty.py").write_text("import nothing_of_this_name")
     found = load()
@@ -108,6 +109,7 @@ def test_a_broken_plugin_is_told_of_and_the_rest_goes_on(site: Path) -> None:
         "number": "it is sample_broken:number, which is no class",
         "old": "it implements version 0 of the exporter Protocol; this platform has 1",
         "raising": "loading sample_broken:Raising raised RuntimeError",
+        "schemeless": "it has options_schema, which is no JSON Schema",
     }
     with pytest.raises(FailedPrecondition, match="version 0") as broken:
         found.get("old")
@@ -129,6 +131,29 @@ def test_two_plugins_of_one_name_do_not_take_turns(site: Path) -> None:
     found = load()
     assert type(found.get("good")).__module__ == "sample_first"
     assert [fault.distribution for fault in found.broken] == ["sample_second 1.0"]
+
+
+@pytest.mark.fast
+def test_options_are_checked_before_the_plugin_sees_them(site: Path) -> None:
+    schema = "{'type': 'object', 'properties': {'depth': {'type': 'integer', 'minimum': 1}}, 'required': ['depth']}"
+    install(site, "sample_options", GOOD + f"Good.options_schema = {schema}\n", good="Good")
+    plugin = load().get("good")
+    plugins.check_options(plugin, {"depth": 3})
+    with pytest.raises(InvalidArgument) as refused:
+        plugins.check_options(plugin, {"depth": 0}, field="settings")
+    assert refused.value.reason == "INVALID_OPTIONS"
+    assert [one.field for one in refused.value.violations] == ["settings.depth"]
+    with pytest.raises(InvalidArgument, match="'depth' is a required property"):
+        plugins.check_options(plugin, {})
+
+
+@pytest.mark.fast
+def test_a_plugins_refusal_reaches_the_user_and_its_faults_do_not() -> None:
+    with pytest.raises(FailedPrecondition, match="no rows") as refused, plugins.refusals("trainer", "x"):
+        raise raia_plugins.PluginError("the file has no rows")
+    assert refused.value.reason == "PLUGIN_REFUSED"
+    with pytest.raises(KeyError), plugins.refusals("trainer", "x"):
+        raise KeyError("secret")
 
 
 @pytest.mark.fast

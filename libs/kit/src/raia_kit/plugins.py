@@ -3,13 +3,15 @@
 import inspect
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
-from raia_plugins import API_VERSIONS, GROUP_PREFIX
+from raia_plugins import API_VERSIONS, GROUP_PREFIX, PluginError
+from raia_plugins.base import Plugin
 
-from raia_kit.errors import FailedPrecondition, NotFound
+from raia_kit.errors import FailedPrecondition, FieldViolation, InvalidArgument, NotFound
 
 _LOG = logging.getLogger(__name__)
 P = TypeVar("P")
@@ -94,6 +96,48 @@ def load(kind: str, protocol: type[P]) -> Plugins[P]:
     return Plugins(kind, found, broken)
 
 
+def check_options(plugin: Plugin, options: Mapping[str, Any], *, field: str = "options") -> None:
+    """Checks options against the plug-in's ``options_schema`` before it sees them.
+
+    Raises ``InvalidArgument`` (INVALID_OPTIONS) with one violation for each fault; ``field`` is the request field that
+    holds the options.
+    """
+    faults = sorted(_validator(plugin.options_schema).iter_errors(dict(options)), key=lambda fault: list(fault.path))
+    if faults:
+        violations = [FieldViolation(".".join([field, *map(str, fault.path)]), fault.message) for fault in faults]
+        raise InvalidArgument(
+            f"the {plugin.name} plug-in does not take these options: {violations[0].description}",
+            reason="INVALID_OPTIONS",
+            metadata={"name": plugin.name},
+            violations=violations,
+        )
+
+
+@contextmanager
+def refusals(kind: str, name: str) -> Iterator[None]:
+    """Wraps a plug-in's work: what it refuses by ``PluginError`` becomes ``FailedPrecondition`` (PLUGIN_REFUSED)."""
+    try:
+        yield
+    except PluginError as error:
+        raise FailedPrecondition(str(error), reason="PLUGIN_REFUSED", metadata={"kind": kind, "name": name}) from error
+
+
+def _validator(schema: Mapping[str, Any]) -> Any:
+    from jsonschema import Draft202012Validator  # type: ignore[import-untyped,unused-ignore]
+
+    return Draft202012Validator(dict(schema))
+
+
+def _check_schema(schema: Any) -> None:
+    from jsonschema.exceptions import SchemaError  # type: ignore[import-untyped,unused-ignore]
+
+    try:
+        validator = _validator(schema)
+        validator.check_schema(validator.schema)
+    except (SchemaError, TypeError, ValueError) as error:
+        raise _Unfit("has options_schema, which is no JSON Schema") from error
+
+
 def _distribution(point: EntryPoint) -> str:
     dist = point.dist
     return f"{dist.name} {dist.version}" if dist is not None else "an unknown package"
@@ -112,6 +156,7 @@ def _checked(point: EntryPoint, kind: str, protocol: type[P]) -> P:
         raise _Unfit(f"lacks {', '.join(missing)}")
     if plugin.name != point.name:
         raise _Unfit(f"calls itself {plugin.name!r}, its entry point {point.name!r}")
+    _check_schema(plugin.options_schema)
     for name, method in _methods(protocol):
         _check_method(name, method, getattr(plugin, name))
     typed: P = plugin
