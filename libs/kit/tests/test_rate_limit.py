@@ -11,8 +11,9 @@ from raia.options.v1 import options_pb2
 from raia_kit import rate_limit
 from raia_kit.errors import ResourceExhausted
 from raia_kit.ids import new_id
-from raia_kit.rate_limit import InProcessRateLimiter, Rate, RateLimiter, RedisRateLimiter, enforce
+from raia_kit.rate_limit import InProcessRateLimiter, Rate, RateLimiter, enforce
 from raia_kit.redis_client import connect
+from raia_kit.redis_rate_limit import RedisRateLimiter
 from raia_kit.settings import ServiceSettings
 
 REDIS = pytest.param("redis", marks=pytest.mark.servers("redis"))

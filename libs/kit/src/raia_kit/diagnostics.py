@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import grpc
 import psutil
@@ -22,6 +23,8 @@ from raia_kit.telemetry import version_of
 _LOG = logging.getLogger(__name__)
 _PATIENCE = 0.6
 """Seconds that checks may take together; the contract allows one in all."""
+_PROBE = f"org/{UUID(int=0)}/sha256/00/{'0' * 64}"
+"""An object that is never there: asking for it tells whether the store answers."""
 _VITAL = frozenset({"database", "access"})
 
 _FIGURES = text("""
@@ -134,7 +137,7 @@ class DiagnosticsServicer(diagnostics_service_pb2_grpc.DiagnosticsServiceService
         self._runtime.log.topics(f"raia.{self._runtime.service}.")
 
     def _look_at_objects(self) -> None:
-        self._runtime.objects.exists("diagnostics/probe")
+        self._runtime.objects.exists(_PROBE)
 
     def _add_process(self, figures: diagnostics_pb2.ProcessFigures) -> None:
         with self._process.oneshot():

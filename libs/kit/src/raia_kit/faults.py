@@ -62,9 +62,12 @@ class Faults:
                 server_name=service,
                 default_integrations=False,
                 auto_enabling_integrations=False,
-                send_default_pii=False,
-                include_local_variables=False,
-                max_request_body_size="never",
+                data_collection={
+                    "user_info": False,
+                    "http_bodies": [],
+                    "database_query_data": False,
+                    "stack_frame_variables": False,
+                },
             )
 
     def report(self, error: BaseException) -> str:

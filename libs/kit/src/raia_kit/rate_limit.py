@@ -9,11 +9,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from raia.options.v1 import options_pb2
-from redis import Redis
-from redis.exceptions import RedisError
 
 from raia_kit.errors import ResourceExhausted
-from raia_kit.redis_client import Outage, connect
 from raia_kit.settings import ServiceSettings
 
 
@@ -70,52 +67,11 @@ class InProcessRateLimiter:
             self._buckets.move_to_end(key)  # the first are those not called for longest, so the fullest
             while len(self._buckets) > self._largest:
                 self._buckets.popitem(last=False)
-        return _decision(allowed, tokens, rate, cost)
+        return decision(allowed, tokens, rate, cost)
 
 
-class RedisRateLimiter:
-    """Buckets in Redis, shared by every replica; one script reads, refills and takes, by Redis's own clock.
-
-    While Redis is away each process limits by itself: limits then hold per replica rather than not at all.
-    """
-
-    _SCRIPT = """
-    local time = redis.call('TIME')
-    local now = time[1] * 1000 + time[2] / 1000
-    local capacity, per_ms, cost = tonumber(ARGV[1]), tonumber(ARGV[2]) / 1000, tonumber(ARGV[3])
-    local stored = redis.call('HMGET', KEYS[1], 'tokens', 'at')
-    local tokens, at = tonumber(stored[1]) or capacity, tonumber(stored[2]) or now
-    tokens = math.min(capacity, tokens + math.max(0, now - at) * per_ms)
-    local allowed = 0
-    if tokens >= cost then
-      tokens = tokens - cost
-      allowed = 1
-    end
-    redis.call('HSET', KEYS[1], 'tokens', string.format('%.9f', tokens), 'at', string.format('%.3f', now))
-    redis.call('PEXPIRE', KEYS[1], math.ceil((capacity - tokens) / per_ms) + 1000)
-    return {allowed, string.format('%.9f', tokens)}
-    """
-
-    def __init__(self, client: Redis, *, prefix: str = "raia:rate:") -> None:
-        self._take = client.register_script(self._SCRIPT)
-        self._prefix = prefix
-        self._fallback = InProcessRateLimiter()
-        self._outage = Outage("rate limits hold per process until it is back")
-
-    def take(self, key: str, rate: Rate, cost: float = 1.0) -> Decision:
-        """As ``RateLimiter.take``."""
-        if self._outage.lasting:
-            return self._fallback.take(key, rate, cost)
-        try:
-            allowed, left = self._take(keys=[self._prefix + key], args=[rate.capacity, rate.per_second, cost])
-        except RedisError as error:
-            self._outage.begin(error)
-            return self._fallback.take(key, rate, cost)
-        self._outage.end()
-        return _decision(bool(allowed), float(left), rate, cost)
-
-
-def _decision(allowed: bool, tokens: float, rate: Rate, cost: float) -> Decision:
+def decision(allowed: bool, tokens: float, rate: Rate, cost: float) -> Decision:
+    """The decision for a bucket that holds ``tokens`` after taking, or refusing to take, ``cost``."""
     if allowed:
         return Decision(True, math.floor(tokens + 1e-9), 0.0)
     return Decision(False, 0, max(0.0, (min(cost, rate.capacity) - tokens) / rate.per_second))
@@ -135,17 +91,20 @@ def limiter(settings: ServiceSettings) -> RateLimiter:
     url = settings.redis_url.get_secret_value()
     if not url:
         return InProcessRateLimiter()
+    from raia_kit.redis_client import connect
+    from raia_kit.redis_rate_limit import RedisRateLimiter
+
     return RedisRateLimiter(connect(url))
 
 
 def enforce(limits: RateLimiter, key: str, rate: Rate, cost: float = 1.0) -> None:
     """Takes from the bucket or raises ``ResourceExhausted`` (RATE_LIMITED) with the seconds to wait."""
-    decision = limits.take(key, rate, cost)
-    if not decision.allowed:
-        seconds = max(1, math.ceil(decision.retry_after))
+    taken = limits.take(key, rate, cost)
+    if not taken.allowed:
+        seconds = max(1, math.ceil(taken.retry_after))
         raise ResourceExhausted(
             f"too many calls; try again in {seconds} s",
             reason="RATE_LIMITED",
             metadata={"retry_after_seconds": str(seconds)},
-            retry_after=decision.retry_after,
+            retry_after=taken.retry_after,
         )

@@ -100,7 +100,7 @@ class Runtime:
         """The object store that the settings name."""
         from raia_kit.objects import ObjectStore
 
-        return ObjectStore(self.settings.objects_url, self.settings.objects_options)
+        return ObjectStore(self.settings.objects_url, self.settings.objects_options, owner=self.service)
 
     @cached_property
     def compute(self) -> "ComputePool":

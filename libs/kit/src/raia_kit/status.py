@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 import grpc
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2
 
 from raia_kit import errors
@@ -40,7 +40,7 @@ HTTP_STATUS_BY_REASON: Mapping[str, int] = MappingProxyType(
         "PAYLOAD_TOO_LARGE": 413,
         "UNSUPPORTED_MEDIA_TYPE": 415,
         "STORAGE_FULL": 507,
-        "RANGE_NOT_SATISFIABLE": 416,
+        "RANGE_INVALID": 416,
         "CURSOR_EXPIRED": 410,
         "ETAG_MISMATCH": 412,
         "IDEMPOTENCY_KEY_REUSED": 422,
@@ -56,9 +56,11 @@ INTERNAL_MESSAGE = "an internal error occurred; quote the request id when you re
 INTERNAL_REASON = "INTERNAL"
 """The reason that goes with it."""
 
-_MAX_VIOLATIONS = 25
-_MAX_TEXT = 1000
-_MAX_METADATA_TEXT = 250
+_MESSAGE_BYTES = 600
+_TEXT_BYTES = 300
+_DETAILS_BYTES = 3600
+"""Together, with the message sent a second time in percent-encoding, they stay below the 8 KiB that HTTP/2 peers allow
+for trailers."""
 
 _BARE: dict[Kind, tuple[str, str, float | None]] = {
     Kind.UNAVAILABLE: ("a service that is needed is away; try again", "SERVICE_UNAVAILABLE", 1.0),
@@ -95,34 +97,45 @@ def to_status(error: BaseException, *, service: str = "", request_id: str = "") 
     """The ``google.rpc.Status`` of an error: ErrorInfo, BadRequest, RetryInfo and RequestInfo where they apply.
 
     ``service`` gives the domain ``raia.<service>`` unless the error came with one. Anything but a ``RaiaError``, and
-    any of kind INTERNAL, gets a constant text. Long texts are cut and violations limited, so that the answer fits into
-    the 8 KiB that HTTP/2 peers allow for trailers.
+    any of kind INTERNAL, gets a constant text. Long texts are cut and violations and metadata that would not fit into
+    trailers are left out, the last first.
     """
     raia = as_raia_error(error)
     internal = raia.kind is Kind.INTERNAL
-    message = INTERNAL_MESSAGE if internal else _cut(raia.message, _MAX_TEXT)
+    message = INTERNAL_MESSAGE if internal else _cut(raia.message, _MESSAGE_BYTES)
     status = status_pb2.Status(code=grpc_code(raia.kind).value[0], message=message)
     domain = raia.domain if raia.domain != "raia" or not service else f"raia.{service}"
     info = error_details_pb2.ErrorInfo(reason=INTERNAL_REASON if internal else raia.reason, domain=domain)
-    if not internal:
-        for key, value in list(raia.metadata.items())[:_MAX_VIOLATIONS]:
-            info.metadata[key] = _cut(str(value), _MAX_METADATA_TEXT)
-    status.details.add().Pack(info)
-    if raia.violations:
-        bad = error_details_pb2.BadRequest()
-        for violation in raia.violations[:_MAX_VIOLATIONS]:
-            bad.field_violations.add(
-                field=_cut(violation.field, _MAX_METADATA_TEXT),
-                description=_cut(violation.description, _MAX_METADATA_TEXT),
-            )
-        status.details.add().Pack(bad)
+    details: list[Message] = [info]
     if raia.retry_after is not None:
         retry = error_details_pb2.RetryInfo()
-        retry.retry_delay.FromNanoseconds(int(raia.retry_after * 1e9))
-        status.details.add().Pack(retry)
+        retry.retry_delay.FromNanoseconds(round(raia.retry_after * 1e9))
+        details.append(retry)
     if request_id:
-        status.details.add().Pack(error_details_pb2.RequestInfo(request_id=request_id))
+        details.append(error_details_pb2.RequestInfo(request_id=request_id))
+    if not internal:
+        _fill(info, raia)
+        if raia.violations:
+            details.append(_bad_request(raia, _DETAILS_BYTES - info.ByteSize()))
+    for detail in details:
+        status.details.add().Pack(detail)
     return status
+
+
+def _fill(info: error_details_pb2.ErrorInfo, error: RaiaError) -> None:
+    for key, value in error.metadata.items():
+        if info.ByteSize() > _DETAILS_BYTES // 2:
+            break
+        info.metadata[_cut(key, _TEXT_BYTES)] = _cut(str(value), _TEXT_BYTES)
+
+
+def _bad_request(error: RaiaError, budget: int) -> error_details_pb2.BadRequest:
+    bad = error_details_pb2.BadRequest()
+    for one in error.violations:
+        if bad.ByteSize() + 2 * _TEXT_BYTES > budget:
+            break
+        bad.field_violations.add(field=_cut(one.field, _TEXT_BYTES), description=_cut(one.description, _TEXT_BYTES))
+    return bad
 
 
 def from_status(status: status_pb2.Status) -> RaiaError:
@@ -176,4 +189,5 @@ def _bare(kind: Kind) -> RaiaError:
 
 
 def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    data = text.encode()
+    return text if len(data) <= limit else data[: limit - 3].decode(errors="ignore") + "…"
