@@ -57,10 +57,16 @@ class Permissions:
     def holds(self, caller: Caller, permission: str) -> bool:
         return permission not in self.withheld
 
-    def sees(
-        self, caller: Caller, *, project_id: UUID | None = None, resource_type: str = "", resource_id: str = ""
+    def allows(
+        self,
+        caller: Caller,
+        permission: str,
+        *,
+        project_id: UUID | None = None,
+        resource_type: str = "",
+        resource_id: str = "",
     ) -> bool:
-        return str(project_id) not in self.withheld
+        return not self.withheld & {permission, str(project_id), resource_id}
 
     def revoked(self, caller: Caller) -> bool:
         return caller.token in self.ended

@@ -5,6 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Protocol
+from uuid import UUID
 
 from raia_kit.context import Caller
 from raia_kit.contract import Access, MethodContract
@@ -28,6 +29,17 @@ class AccessDecisions(Protocol):
 
     def holds(self, caller: Caller, permission: str) -> bool:
         """Whether the caller has the permission anywhere in the organisation."""
+
+    def allows(
+        self,
+        caller: Caller,
+        permission: str,
+        *,
+        project_id: UUID | None = None,
+        resource_type: str = "",
+        resource_id: str = "",
+    ) -> bool:
+        """Whether the caller has the permission on this resource."""
 
     def revoked(self, caller: Caller) -> bool:
         """Whether the session that the token belongs to has ended."""
@@ -99,6 +111,14 @@ class Admission:
                 reason="PERMISSION_MISSING",
                 metadata={"permission": permission},
             )
+
+    def may_see(
+        self, caller: Caller, permission: str, resource_type: str, resource_id: str, project_id: UUID | None
+    ) -> bool:
+        """Whether an event about this resource may be shown to a caller who was admitted earlier."""
+        return self.still_valid(caller) and self._access.allows(
+            caller, permission, project_id=project_id, resource_type=resource_type, resource_id=resource_id
+        )
 
     def still_valid(self, caller: Caller) -> bool:
         """Whether a session that was admitted earlier still holds."""

@@ -15,3 +15,6 @@ LIVE_CONNECTIONS = Gauge("raia_gateway_live_connections", "Open WebSocket connec
 LIVE_MESSAGES = Counter("raia_gateway_live_messages_total", "Events sent to WebSocket connections")
 LIVE_CLOSED = Counter("raia_gateway_live_closed_total", "WebSocket connections closed by the gateway", ["reason"])
 LIVE_LAG = Gauge("raia_gateway_live_lag_seconds", "Seconds since the gateway was known to be at the head of the log")
+
+Counted = Counter | Gauge
+"""A metric with one value."""

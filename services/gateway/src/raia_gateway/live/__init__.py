@@ -1,0 +1,1 @@
+"""WebSockets: events of the caller's organisation as they happen, each with the cursor to go on from."""
