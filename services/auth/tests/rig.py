@@ -18,21 +18,12 @@ from google.rpc import error_details_pb2, status_pb2
 from joserfc.jwk import OKPKey
 from raia.auth.v1 import authentication_service_pb2 as authn
 from raia.auth.v1 import authentication_service_pb2_grpc, user_service_pb2, user_service_pb2_grpc
-from raia_auth.assembly import Assembly
-from raia_auth.bootstrap import guards, servicers
+from raia_auth.bootstrap import compose
 from raia_auth.settings import AuthSettings
-from raia_kit.access import AccessIndex
 from raia_kit.channels import ServiceChannels
-from raia_kit.events.consumer import ConsumerLoop
-from raia_kit.events.postgres import PostgresEventLog
-from raia_kit.events.relay import Relay
-from raia_kit.events.session import DirectSession
-from raia_kit.faults import Faults
-from raia_kit.identity import ServiceIdentity, TokenVerifier
-from raia_kit.interceptors.build import ChainParts, build_chain
-from raia_kit.metrics import RpcMetrics
-from raia_kit.rate_limit import InProcessRateLimiter
-from raia_kit.server import GrpcServer, contracts_of
+from raia_kit.identity import ServiceIdentity
+from raia_kit.service import process_of
+from raia_launcher.postgres import free_port
 from raia_testing.postgres import ServiceDatabase
 
 SERVICES = ("auth", "ingest", "ml", "gateway")
@@ -107,33 +98,34 @@ class Rig:
         self.stack = ExitStack()
         self.service_database, self.database = database, database.database
         self.identities, keys = self._identities(folder)
+        port = free_port()
         self.settings = AuthSettings(
             envelope_key=base64.b64encode(os.urandom(32)).decode(),
             service_keys_file=keys,
-            **{"sign_in_failure_seconds": 0.0, **settings},
+            database_url=database.url,
+            database_pool=8,
+            grpc_port=port,
+            services={"auth": f"127.0.0.1:{port}"},
+            **{"sign_in_failure_seconds": 0.0, "rate_limit_sign_in": 1_000_000, **settings},
         )
-        self.assembly = Assembly(self.settings, self.database)
-        self.session = self._start(DirectSession(database.url, service="auth"))
-        self.log = PostgresEventLog(self.database.engine, self.session)
-        self.relay = self._start(Relay(self.database, self.log))
-        self.sequencer = self._start(
-            ConsumerLoop(self.assembly.sequencer.consumer(), self.database, self.log, self.session)
-        )
-        self.access = AccessIndex(self.assembly.access.source(self.log), self.log)
-        self.access.start()
-        self.stack.callback(self.access.stop)
-        assert self.access.wait_current(10)
-        self.channels = ServiceChannels(self.settings.model_copy(update={"services": {"auth": ""}}))
-        self.server = self._serve()
+        self.service, self.assembly = compose(self.settings)
+        self.runtime = self.service.runtime
+        self.log = self.runtime.log
+        self.process = process_of(self.service)
+        self.service.prepare()
+        self.process.start()
+        self.stack.callback(self.process.stop)
+        wait_until(self._serving)
+        self.server = self.process.server
+        self.sequencer = self.process.running["consumer ledger"]
         self.channel = grpc.insecure_channel(self.server.address)
         self.stack.callback(self.channel.close)
         self.authn = authentication_service_pb2_grpc.AuthenticationServiceStub(self.channel)
         self.users = user_service_pb2_grpc.UserServiceStub(self.channel)
 
-    def _start(self, loop: Any) -> Any:
-        loop.start()
-        self.stack.callback(loop.stop)
-        return loop
+    def _serving(self) -> bool:
+        self.process.watch()
+        return self.process.serving
 
     def _identities(self, folder: Path) -> tuple[dict[str, Path], Path]:
         files, public = {}, {}
@@ -146,37 +138,9 @@ class Rig:
         keys.write_text(json.dumps(public))
         return files, keys
 
-    def _serve(self) -> GrpcServer:
-        parts = servicers(self.assembly, self.assembly.access.source(self.log), self.channels)
-        chain = build_chain(
-            ChainParts(
-                service="auth",
-                database=self.database,
-                verifier=TokenVerifier(
-                    self.assembly.ring.public_keys,
-                    self.settings.issuer,
-                    service_keys=self.settings.service_keys,
-                    refetch_seconds=0.1,
-                ),
-                access=self.access,
-                access_max_age=5.0,
-                limiter=InProcessRateLimiter(),
-                rates={},
-                faults=Faults("auth"),
-                metrics=RpcMetrics("auth"),
-                guards=guards(self.assembly),
-            ),
-            contracts_of(parts),
-        )
-        server = GrpcServer(parts, chain, host="127.0.0.1", port=0, threads=16)
-        server.start()
-        server.set_serving(True)
-        self.stack.callback(server.stop, 1)
-        return server
-
     def identity(self, name: str) -> ServiceIdentity:
         """A service's own proof, towards the running server."""
-        channels = ServiceChannels(self.settings.model_copy(update={"services": {"auth": self.server.address}}))
+        channels = ServiceChannels(self.settings)
         self.stack.callback(channels.close)
         return ServiceIdentity(name, self.identities[name], channels)
 

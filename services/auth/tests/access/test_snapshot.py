@@ -88,7 +88,7 @@ def test_an_index_loaded_amid_changes_ends_up_as_the_tables_are(rig):
 
     thread = threading.Thread(target=change)
     thread.start()
-    channels = ServiceChannels(rig.settings.model_copy(update={"services": {"auth": rig.server.address}}))
+    channels = ServiceChannels(rig.settings)
     indexes = [AccessIndex(AuthAccessSource(channels, rig.identity("ingest")), rig.log) for _ in range(5)]
     try:
         for index in indexes:

@@ -35,7 +35,13 @@ class Sequencer:
 
     def consumer(self) -> Consumer:
         """The consumer that runs in one replica at a time; where two overlap, the ledger's lock orders them."""
-        return Consumer(name=NAME, topics=TOPICS, types=(TYPE,), handler=lambda unit, event: self.handle(unit, [event]))
+        return Consumer(
+            name=NAME,
+            topics=TOPICS,
+            types=(TYPE,),
+            handler=lambda unit, event: self.handle(unit, [event]),
+            batch_handler=self.handle,
+        )
 
     def handle(self, unit: UnitOfWork, events: Sequence[Event]) -> None:
         """Gives the entries of one organisation the next places, in the order of the events, in one transaction.
