@@ -31,7 +31,7 @@ help: ## List the targets
 setup: .venv/.dev ## Set up the virtual environment with development tools
 
 run: .venv/.run ## Start the platform; with a new RAIA_HOME it runs the journey first
-	@exec $(PYTHON) -m raia_launcher up
+	@exec $(PYTHON) -m raia_launcher up --with-parent
 
 journey: .venv/.run ## Run the journey against the running platform
 	@$(PYTHON) -m raia_launcher journey

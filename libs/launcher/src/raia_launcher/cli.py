@@ -34,13 +34,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="raia", description="Runs and looks after a RAIA platform on this machine.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, run: object, text: str) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=text, description=text)
+    def command(name: str, run: object, text: str, *aliases: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text, aliases=aliases)
         added.set_defaults(run=run)
         return added
 
-    command("up", _up, "start the platform and stay; Ctrl-C stops it")
-    command("stop", _stop, "stop the platform of RAIA_HOME")
+    start = command("up", _up, "start the platform and stay; Ctrl-C stops it")
+    start.add_argument(
+        "--with-parent", action="store_true", help="stop, too, when the process that started this is gone"
+    )
+    command("down", _down, "stop the platform of RAIA_HOME", "stop")
     command("migrate", _migrate, "make roles and schemas, and run every service's migrations")
     archive = {"type": Path, "metavar": "FILE"}
     command("backup", _backup, "write database, objects and keys to FILE").add_argument("file", **archive)  # type: ignore[arg-type]
@@ -59,13 +62,13 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def _up(settings: LauncherSettings, _parsed: argparse.Namespace) -> int:
+def _up(settings: LauncherSettings, parsed: argparse.Namespace) -> int:
     from raia_launcher.platform import up
 
-    return up(settings, say)
+    return up(settings, say, with_parent=parsed.with_parent)
 
 
-def _stop(settings: LauncherSettings, _parsed: argparse.Namespace) -> int:
+def _down(settings: LauncherSettings, _parsed: argparse.Namespace) -> int:
     from raia_launcher.home import Home
     from raia_launcher.lock import holder
 
@@ -75,12 +78,20 @@ def _stop(settings: LauncherSettings, _parsed: argparse.Namespace) -> int:
         return 0
     process.terminate()
     begun = time.monotonic()
-    try:
-        process.wait(90)
-    except psutil.TimeoutExpired as error:
-        raise LauncherError(f"process {process.pid} does not stop") from error
+    while _runs(process):
+        if time.monotonic() - begun > 90:
+            raise LauncherError(f"process {process.pid} does not stop")
+        time.sleep(0.05)
     say(f"stopped after {time.monotonic() - begun:.1f} s")
     return 0
+
+
+def _runs(process: psutil.Process) -> bool:
+    """Whether the process still runs; one whose parent has not asked for its exit code yet does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _migrate(settings: LauncherSettings, _parsed: argparse.Namespace) -> int:

@@ -52,7 +52,7 @@ class HomeLock:
 
     def _held(self, process: psutil.Process | None) -> LauncherError:
         number = f" as process {process.pid}" if process else ""
-        return LauncherError(f"{self.path.parent} is in use: RAIA runs there{number}; 'raia stop' ends it")
+        return LauncherError(f"{self.path.parent} is in use: RAIA runs there{number}; 'raia down' ends it")
 
 
 def holder(path: Path) -> psutil.Process | None:

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -39,15 +40,19 @@ _FAILED_STARTS = 3
 Say = Callable[[str], None]
 
 
-def up(settings: LauncherSettings, say: Say) -> int:
-    """Runs the platform until a signal comes; returns the exit code. Raises ``LauncherError`` when it cannot start."""
+def up(settings: LauncherSettings, say: Say, *, with_parent: bool = False) -> int:
+    """Runs the platform until a signal comes; returns the exit code. Raises ``LauncherError`` when it cannot start.
+
+    ``with_parent`` ends it too when the process that started it is gone: make neither passes signals on nor waits.
+    """
+    parent = os.getppid() if with_parent else None
     home = Home.open(settings.home)
     with HomeLock(home.lock_file), StopSignals() as signals:
         supervisor = Supervisor(home.logs, signals, say, settings.log_bytes)
         try:
             with signals.interrupting():
                 Start(home, settings, supervisor, say).run()
-            supervisor.run()
+            supervisor.run(lambda: parent is not None and os.getppid() != parent)
         except StopRequested:
             pass
         finally:
@@ -155,7 +160,7 @@ class Start:
             kept = self.home.secrets / "admin_password"
             where = f"the first start's password is in {kept}" if kept.exists() else "with the password set at first"
             self.say(f"sign in as {self.settings.admin_email}; {where}")
-        if self.settings.journey:
+        if self.first and self.settings.journey:
             self._journey(url)
 
     def _journey(self, url: str) -> None:
@@ -174,7 +179,7 @@ class Start:
             process.kill()
             process.wait()
         if process.returncode != 0:
-            raise LauncherError(f"the journey failed with code {process.returncode}")
+            self.say("the journey did not reach its end; the platform runs on, and 'raia journey' takes it again")
 
 
 def _serving(port: int) -> bool:

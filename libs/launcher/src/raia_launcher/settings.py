@@ -24,8 +24,8 @@ class LauncherSettings(BaseSettings):
     """Address of the first administrator, made at the first start."""
     admin_password: SecretStr = SecretStr("")
     """Password of the first administrator; a random one is made and printed when empty."""
-    journey: bool = False
-    """Whether a journey through the platform runs once it is up, as a demonstration."""
+    journey: bool = True
+    """Whether the first start of a new home takes a journey through the platform, as a demonstration."""
     start_seconds: float = Field(default=120.0, gt=0)
     """Seconds that the platform may take to become healthy before it is stopped again."""
     log_bytes: int = Field(default=10 * 1024**2, ge=64 * 1024)
