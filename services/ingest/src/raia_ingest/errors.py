@@ -83,3 +83,21 @@ def too_large(limit: int, what: str) -> TooLarge:
     return TooLarge(
         f"{what}: the limit is {limit:,} bytes", reason="PAYLOAD_TOO_LARGE", metadata={"limit_bytes": str(limit)}
     )
+
+
+def digest_mismatch(expected: str, received: str) -> UploadBroken:
+    """The bytes that arrived are not those that were sent."""
+    return UploadBroken(
+        "the bytes received do not have the stated sha256: send the file again",
+        reason="DIGEST_MISMATCH",
+        metadata={"expected": expected, "received": received},
+    )
+
+
+def quota_exceeded(quota: int) -> TooLarge:
+    """The organisation may keep no more bytes."""
+    return TooLarge(
+        f"the organisation's files may take {quota:,} bytes: delete datasets, or ask for more",
+        reason="QUOTA_EXCEEDED",
+        metadata={"quota": "bytes", "limit_bytes": str(quota)},
+    )

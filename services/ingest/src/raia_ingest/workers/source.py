@@ -105,4 +105,4 @@ class Headers:
             self.notes.append(
                 FileNote("renamed_header", f"the header {wanted!r} is repeated: a number was added", name)
             )
-        return Header(name, original[:1000])
+        return Header(name, original[:1000].replace("\0", ""))

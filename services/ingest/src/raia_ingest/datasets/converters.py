@@ -1,0 +1,39 @@
+"""Datasets between the domain and the contract."""
+
+from google.protobuf.json_format import ParseDict
+from raia.ingest.v1 import dataset_pb2
+
+from raia_ingest.datasets.domain import Column, Dataset
+
+
+def to_proto(dataset: Dataset, *, schema: bool = True) -> dataset_pb2.Dataset:
+    """The dataset as the contract has it; lists leave out ``schema_info``, which may be large."""
+    version = dataset.version
+    message = dataset_pb2.Dataset(
+        id=str(dataset.id),
+        name=dataset.name,
+        description=dataset.description,
+        file_size=version.file_size,
+        file_type=version.file_type,
+        row_count=version.row_count or 0,
+        column_count=version.column_count or 0,
+        uploaded_by=str(dataset.uploaded_by or ""),
+        etag=dataset.etag,
+        status=version.status,
+        error=version.error,
+        version=version.number,
+        project_id=str(dataset.project_id or ""),
+        sha256=version.sha256,
+        filename=version.filename,
+        rejected_row_count=version.rejected_row_count,
+    )
+    message.created_at.FromDatetime(dataset.created_at)
+    message.updated_at.FromDatetime(dataset.updated_at)
+    if schema and version.schema_info is not None:
+        ParseDict(dict(version.schema_info), message.schema_info)
+    return message
+
+
+def to_column(column: Column) -> dataset_pb2.Column:
+    """A column as the contract has it."""
+    return dataset_pb2.Column(name=column.name, type=column.type, original_name=column.original_name)

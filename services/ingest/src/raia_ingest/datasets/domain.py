@@ -1,0 +1,128 @@
+"""What a dataset is, and the rules on its names and versions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Any
+from uuid import UUID
+
+from raia_ingest.errors import NotReady
+
+PROCESSING = "processing"
+READY = "ready"
+FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a version."""
+
+    name: str
+    type: str
+    original_name: str
+    timezone: str = ""
+    """"UTC" for datetimes that name an instant; empty otherwise."""
+
+
+@dataclass(frozen=True)
+class ReadOutcome:
+    """What reading a file into rows gave; the rows lie in the object store."""
+
+    file_type: str
+    row_count: int
+    column_count: int
+    rejected_row_count: int
+    schema_info: Mapping[str, Any]
+    stored_key: str
+    stored_sha256: str
+    stored_bytes: int
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a dataset: a file as it came and, once ready, its rows."""
+
+    number: int
+    status: str
+    error: str
+    filename: str
+    file_type: str
+    file_size: int
+    sha256: str
+    object_key: str
+    job_id: int | None
+    row_count: int | None
+    column_count: int | None
+    rejected_row_count: int
+    schema_info: Mapping[str, Any] | None
+    stored_key: str | None
+    stored_sha256: str | None
+    stored_bytes: int | None
+
+    @property
+    def finished(self) -> bool:
+        """Whether reading has ended, well or not."""
+        return self.status != PROCESSING
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """The columns, in order; none before it is ready."""
+        found = (self.schema_info or {}).get("columns", [])
+        return [Column(each["name"], each["type"], each["original_name"], each.get("timezone", "")) for each in found]
+
+    def require_ready(self, dataset_id: UUID) -> None:
+        """Raises ``NotReady`` unless the rows are there."""
+        if self.status == READY:
+            return
+        advice = "wait until it is read" if self.status == PROCESSING else self.error
+        raise NotReady(
+            f"version {self.number} of dataset {dataset_id} is {self.status}: {advice}",
+            reason="DATASET_NOT_READY",
+            metadata={"status": self.status, "version": str(self.number)},
+        )
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset, shown at one of its versions."""
+
+    id: UUID
+    name: str
+    description: str
+    project_id: UUID | None
+    uploaded_by: UUID | None
+    created_at: datetime
+    updated_at: datetime
+    revision: int
+    version: Version
+
+    @property
+    def etag(self) -> str:
+        """Changes with every change."""
+        return f"{self.revision}-{self.version.number}"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that has been stored and is about to become a version."""
+
+    name: str
+    description: str
+    filename: str
+    project_id: UUID | None
+    object_key: str
+    sha256: str
+    file_size: int
+    file_type: str
+
+
+def dataset_name(wanted: str, filename: str) -> str:
+    """The name asked for, else the file's without its ending, else ``dataset``; white space at its ends is dropped."""
+    stem = PurePosixPath(filename.replace("\\", "/")).stem
+    return (wanted.strip() or stem.strip() or "dataset")[:255]
+
+
+def base_filename(filename: str) -> str:
+    """The last part of a file name, without any folder."""
+    return PurePosixPath(filename.replace("\\", "/")).name[:500]

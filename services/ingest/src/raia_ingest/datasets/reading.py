@@ -1,0 +1,112 @@
+"""Turns a stored file into stored rows: in a compute child, while an uploader waits or in a job."""
+
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from raia_kit.database import UnitOfWork
+from raia_kit.errors import RaiaError
+from raia_kit.jobs import Job, JobQueue, JobRecord
+from raia_kit.objects import ObjectStore
+
+from raia_ingest.changes import Changes
+from raia_ingest.datasets import events
+from raia_ingest.datasets.domain import PROCESSING, ReadOutcome
+from raia_ingest.datasets.repository import DatasetRepository
+from raia_ingest.scratch import SCRATCH_PREFIX
+from raia_ingest.settings import IngestSettings
+
+READ_JOB = "ingest.read"
+_READ = "raia_ingest.workers.read:read_file"
+
+Compute = Callable[[str, Mapping[str, Any]], Any]
+"""Runs a function in a compute child."""
+
+
+class FileReader:
+    """Reads an object into canonical rows and stores them."""
+
+    def __init__(self, objects: ObjectStore, settings: IngestSettings) -> None:
+        self._objects = objects
+        self._scratch = settings.scratch_folder
+        self.limits = {"max_columns": settings.max_columns, "max_unpacked_bytes": settings.max_unpacked_bytes}
+
+    def read(self, org_id: UUID, key: str, filename: str, compute: Compute) -> ReadOutcome:
+        """Reads the file at ``key``; raises ``BadFile``, ``TooLarge``, or what ``compute`` and the store raise."""
+        with (
+            self._objects.materialise(key) as path,
+            tempfile.TemporaryDirectory(prefix=SCRATCH_PREFIX, dir=self._scratch) as folder,
+        ):
+            target = Path(folder) / "canonical.parquet"
+            arguments = {"path": str(path), "target": str(target), "filename": filename, "limits": self.limits}
+            result = compute(_READ, arguments)
+            stored = self._objects.put_file(org_id, target)
+        return ReadOutcome(
+            file_type=result["file_type"],
+            row_count=result["row_count"],
+            column_count=len(result["columns"]),
+            rejected_row_count=result["ledger"]["rejected"],
+            schema_info={name: result[name] for name in ("columns", "reading", "ledger", "notes")},
+            stored_key=stored.key,
+            stored_sha256=stored.sha256,
+            stored_bytes=stored.size,
+        )
+
+
+class ReadJobs:
+    """The jobs that read uploaded files."""
+
+    def __init__(
+        self,
+        *,
+        jobs: JobQueue,
+        datasets: DatasetRepository,
+        reader: FileReader,
+        changes: Changes,
+        settings: IngestSettings,
+    ) -> None:
+        self._jobs, self._datasets, self._reader, self._changes = jobs, datasets, reader, changes
+        jobs.task(READ_JOB, time_limit=settings.read_time_limit, on_failed=self._failed, on_cancelled=self._cancelled)(
+            self.run
+        )
+
+    def enqueue(self, unit: UnitOfWork, dataset_id: UUID, version: int, user_id: UUID | None) -> None:
+        """Has the version read once the unit of work has committed."""
+        arguments = {"dataset_id": str(dataset_id), "version": version}
+        # One job for a file name's versions at a time, in their order.
+        job_id = self._jobs.enqueue(unit, READ_JOB, arguments, unit.tenant, user_id, lock=f"read {dataset_id}")
+        self._datasets.set_job(unit, dataset_id, version, job_id)
+
+    def run(self, job: Job) -> None:
+        """Reads one version; a run that repeats an earlier one's work changes nothing twice."""
+        dataset_id, number = _subject(job.args)
+        with job.unit() as unit:
+            dataset = self._datasets.find(unit, dataset_id, number)
+        if dataset is None or dataset.version.status != PROCESSING:
+            return
+        version = dataset.version
+        outcome = self._reader.read(job.org_id, version.object_key, version.filename, job.compute)
+        with job.complete() as unit:
+            locked = self._datasets.lock(unit, dataset_id)
+            if locked is not None and self._datasets.mark_ready(unit, dataset_id, number, outcome):
+                events.ready(unit, locked, number, outcome)
+            unit.after_commit(self._changes.notify)
+
+    def _failed(self, unit: UnitOfWork, record: JobRecord, error: RaiaError) -> None:
+        self._end(unit, record, error.message)
+
+    def _cancelled(self, unit: UnitOfWork, record: JobRecord) -> None:
+        self._end(unit, record, "reading was cancelled")
+
+    def _end(self, unit: UnitOfWork, record: JobRecord, message: str) -> None:
+        dataset_id, number = _subject(record.args)
+        locked = self._datasets.lock(unit, dataset_id)
+        if self._datasets.mark_failed(unit, dataset_id, number, message) and locked is not None:
+            events.failed(unit, locked, number, message)
+        unit.after_commit(self._changes.notify)
+
+
+def _subject(arguments: Mapping[str, Any]) -> tuple[UUID, int]:
+    return UUID(arguments["dataset_id"]), int(arguments["version"])

@@ -1,0 +1,213 @@
+"""The upload of a file: streamed to the object store, looked at, and made a version in one transaction."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from uuid import UUID
+
+from raia.ingest.v1 import dataset_service_pb2
+from raia_kit.compute import ComputePool
+from raia_kit.context import Call, final_unit
+from raia_kit.database import Database
+from raia_kit.errors import DeadlineExceeded, InvalidArgument, NotFound, PermissionDenied, RaiaError, Unavailable
+from raia_kit.objects import ObjectStore, StoredObject
+from raia_kit.resources import AccessDecisions
+
+from raia_ingest import errors
+from raia_ingest.datasets import events
+from raia_ingest.datasets.domain import Dataset, ReadOutcome, Upload, base_filename, dataset_name
+from raia_ingest.datasets.reading import FileReader, ReadJobs
+from raia_ingest.datasets.repository import DatasetRepository
+from raia_ingest.settings import IngestSettings
+
+_INSPECT = "raia_ingest.workers.read:inspect_file"
+_INSPECT_SECONDS = 60.0
+_INSPECT_REMOTE_BYTES = 64 * 1024**2
+_PERMISSION = "datasets.create"
+
+Requests = Iterator[dataset_service_pb2.UploadDatasetRequest]
+
+
+class Intake:
+    """The messages of one upload as they come: passes the file's bytes on and keeps the rest."""
+
+    def __init__(self, requests: Requests, check: Callable[[dataset_service_pb2.UploadDatasetMetadata], None]) -> None:
+        self._requests = requests
+        self._check = check
+        self.metadata = dataset_service_pb2.UploadDatasetMetadata()
+        self.expected_sha256 = ""
+        self._finished = False
+
+    def chunks(self) -> Iterator[bytes]:
+        """The bytes of the file; raises ``UploadBroken`` when the stream ends before it says that it is finished."""
+        received = 0
+        for request in self._requests:
+            if self._finished:
+                raise errors.UploadBroken("the upload goes on after its end", reason="UPLOAD_INCOMPLETE")
+            part = request.WhichOneof("part")
+            if part == "chunk":
+                received += len(request.chunk)
+                yield request.chunk
+            elif part == "metadata":
+                self.metadata.MergeFrom(request.metadata)
+                self._check(self.metadata)
+            else:
+                self._finished = True
+                self.expected_sha256 = request.finish.sha256
+        if not self._finished:
+            raise errors.UploadBroken(
+                "the upload ended before its finish message: nothing is stored, send it again",
+                reason="UPLOAD_INCOMPLETE",
+                metadata={"received_bytes": str(received)},
+            )
+
+
+class UploadService:
+    """Takes files."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        datasets: DatasetRepository,
+        objects: ObjectStore,
+        reader: FileReader,
+        jobs: ReadJobs,
+        pool: ComputePool,
+        access: AccessDecisions,
+        settings: IngestSettings,
+    ) -> None:
+        self._database, self._datasets, self._objects = database, datasets, objects
+        self._reader, self._jobs, self._pool, self._access = reader, jobs, pool, access
+        self._settings = settings
+
+    def upload(self, call: Call, requests: Requests) -> Dataset:
+        """Stores the file and makes it a version of the dataset of its name, ready if it could be read at once.
+
+        Nothing but an object that nobody refers to, and that is collected later, remains when it fails. Raises
+        ``BadFile``, ``TooLarge``, ``UploadBroken``, ``NotFound`` and ``PermissionDenied`` for the project, and what
+        the store raises.
+        """
+        intake = Intake(requests, lambda metadata: self._check_project(call, _project(metadata)))
+        stored = self._store(call, intake)
+        filename = base_filename(intake.metadata.filename)
+        try:
+            file_type, outcome = self._look(call, stored, filename)
+        except InvalidArgument:
+            self._discard(call.org_id, stored.key)
+            raise
+        upload = Upload(
+            name=dataset_name(intake.metadata.name, filename),
+            description=intake.metadata.description,
+            filename=filename,
+            project_id=_project(intake.metadata),
+            object_key=stored.key,
+            sha256=stored.sha256,
+            file_size=stored.size,
+            file_type=file_type,
+        )
+        self._check_project(call, upload.project_id)
+        return self._commit(call, upload, outcome)
+
+    def _store(self, call: Call, intake: Intake) -> StoredObject:
+        limit = self._settings.max_upload_bytes
+        quota = self._settings.quota_bytes
+        if quota:
+            with self._database.unit_of_work(call.org_id) as unit:
+                left = quota - self._datasets.bytes_kept(unit)
+            if left <= 0:
+                raise errors.quota_exceeded(quota)
+            limit = min(limit, left)
+        try:
+            stored = self._objects.put_stream(call.org_id, intake.chunks(), max_bytes=limit)
+        except InvalidArgument as error:
+            if error.reason != "PAYLOAD_TOO_LARGE":
+                raise
+            if limit < self._settings.max_upload_bytes:
+                raise errors.quota_exceeded(quota) from error
+            raise errors.too_large(limit, "the file is larger than allowed") from error
+        if intake.expected_sha256 and intake.expected_sha256 != stored.sha256:
+            raise errors.digest_mismatch(intake.expected_sha256, stored.sha256)
+        return stored
+
+    def _look(self, call: Call, stored: StoredObject, filename: str) -> tuple[str, ReadOutcome | None]:
+        """The file's type, and its rows if it is small enough to be read right away.
+
+        What cannot be read is refused here where a first look shows it; a file that takes longer is left to the job.
+        """
+        if stored.size == 0:
+            raise errors.empty(filename)
+        if stored.size <= self._settings.read_at_once_bytes:
+            try:
+                outcome = self._reader.read(call.org_id, stored.key, filename, self._at_once)
+                return outcome.file_type, outcome
+            except (DeadlineExceeded, Unavailable):
+                return _type_by_name(filename), None
+        remote = self._objects.local_path(stored.key) is None
+        if remote and stored.size > _INSPECT_REMOTE_BYTES:
+            return _type_by_name(filename), None
+        with self._objects.materialise(stored.key) as path:
+            arguments = {"path": str(path), "filename": filename, "limits": self._reader.limits}
+            try:
+                return self._inspect(call, arguments), None
+            except (DeadlineExceeded, Unavailable):
+                return _type_by_name(filename), None
+
+    def _at_once(self, function: str, arguments: Mapping[str, Any]) -> Any:
+        return self._pool.run(function, arguments, time_limit=self._settings.read_at_once_seconds)
+
+    def _inspect(self, call: Call, arguments: Mapping[str, Any]) -> str:
+        seen = self._pool.run(_INSPECT, arguments, time_limit=_INSPECT_SECONDS, share=str(call.org_id))
+        return str(seen["file_type"])
+
+    def _commit(self, call: Call, upload: Upload, outcome: ReadOutcome | None) -> Dataset:
+        unit = final_unit()
+        dataset_id, number = self._datasets.add_version(unit, upload, call.caller.user_id if call.caller else None)
+        events.uploaded(unit, dataset_id, number, upload)
+        if outcome is None:
+            self._jobs.enqueue(unit, dataset_id, number, call.caller.user_id if call.caller else None)
+        else:
+            self._datasets.mark_ready(unit, dataset_id, number, outcome)
+        dataset = self._datasets.find(unit, dataset_id, number)
+        if dataset is None:
+            raise NotFound.of("dataset", dataset_id)
+        if outcome is not None:
+            events.ready(unit, dataset, number, outcome)
+        call.audit_details.update({"version": number, "sha256": upload.sha256, "bytes": upload.file_size})
+        return dataset
+
+    def _check_project(self, call: Call, project_id: UUID | None) -> None:
+        """The caller must be allowed to create datasets in the very project, or in the organisation for none."""
+        caller = call.authenticated
+        if self._access.allows(caller, _PERMISSION, project_id=project_id):
+            return
+        if project_id is not None and not self._access.sees(caller, project_id=project_id):
+            raise NotFound.of("project", project_id)
+        raise PermissionDenied(
+            f"{_PERMISSION} is needed in this project",
+            reason="PERMISSION_MISSING",
+            metadata={"permission": _PERMISSION, "project_id": str(project_id or "")},
+        )
+
+    def _discard(self, org_id: UUID, key: str) -> None:
+        """Deletes a file that was refused, unless an older version is made of the very same bytes."""
+        try:
+            with self._database.unit_of_work(org_id) as unit:
+                if not self._datasets.is_referenced(unit, key):
+                    self._objects.delete(key)
+        except RaiaError:
+            return  # the collector of unreferenced objects will
+
+
+def _project(metadata: dataset_service_pb2.UploadDatasetMetadata) -> UUID | None:
+    return UUID(metadata.project_id) if metadata.project_id else None
+
+
+_TYPES = {
+    "tsv": "tsv", "tab": "tsv", "xlsx": "excel", "xlsm": "excel", "xlsb": "excel", "xls": "excel", "ods": "excel",
+    "jsonl": "jsonl", "ndjson": "jsonl", "parquet": "parquet",
+}  # fmt: skip
+
+
+def _type_by_name(filename: str) -> str:
+    """What the name promises, until the file is read."""
+    return _TYPES.get(filename.lower().rpartition(".")[2], "csv")

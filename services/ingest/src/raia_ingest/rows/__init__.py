@@ -1,0 +1,1 @@
+"""Rows of dataset versions on their way out: previews and streams."""

@@ -1,0 +1,38 @@
+"""The settings of ingest."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+from raia_kit.settings import ServiceSettings
+
+
+class IngestSettings(ServiceSettings):
+    """Limits on files and on the work done with them."""
+
+    service: ClassVar[str] = "ingest"
+
+    max_upload_bytes: int = Field(default=10 * 1024**3, ge=1)
+    """Largest file that is taken, in bytes."""
+    max_columns: int = Field(default=10_000, ge=1)
+    """Widest table that is taken."""
+    max_unpacked_bytes: int = Field(default=4 * 1024**3, ge=1)
+    """Bytes that a workbook may unpack to."""
+    quota_bytes: int = Field(default=0, ge=0)
+    """Bytes of uploaded files that one organisation may keep; 0 is no limit."""
+    read_at_once_bytes: int = Field(default=8 * 1024**2, ge=0)
+    """Files up to this size are read while the uploader waits; larger ones by a job."""
+    read_at_once_seconds: float = Field(default=2.0, gt=0)
+    """How long an upload waits for its file to be read before a job takes over."""
+    read_time_limit: float = Field(default=3600, gt=0)
+    """Seconds that reading a file may take."""
+    profile_time_limit: float = Field(default=3600, gt=0)
+    """Seconds that a profile may take."""
+    profile_memory_bytes: int = Field(default=1024**3, ge=64 * 1024**2)
+    """Memory that a profile's database uses before it spills to disk."""
+    preview_children: int = Field(default=1, ge=1, le=16)
+    """Compute children for previews and small uploads, apart from those of jobs."""
+    reader_children: int = Field(default=2, ge=1, le=16)
+    """Compute children that stream rows to other services."""
+    scratch_folder: Path | None = None
+    """Folder for temporary files of the size of a dataset; the system's when unset."""
