@@ -81,9 +81,9 @@ class Call:
     audit_resource_id: str = ""
     """Overrides the id that the audit entry takes from the request or from the answer's ``id``."""
     audit_org_id: UUID | None = None
-    """Whose ledger the entry goes to when the call came without a token (a sign-in, once the account is known)."""
+    """Whose ledger the entry of a public rpc goes to, once its use case knows (a sign-in)."""
     audit_user_id: UUID | None = None
-    """Whom the entry names when the call came without a token."""
+    """Whom the entry of a public rpc names, once its use case knows."""
     open_final: "Callable[[UUID | None], UnitOfWork] | None" = None
     """Set by the chain for detached and streaming rpcs; see ``final_unit``."""
 
@@ -113,7 +113,7 @@ class Call:
     @property
     def actor(self) -> Actor:
         """Whoever the ledger shall name."""
-        if self.caller is None:
+        if self.caller is None or self.audit_user_id is not None:
             return Actor(self.audit_user_id)
         return Actor(self.caller.user_id, self.caller.service)
 

@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from sqlalchemy import ColumnElement, bindparam, delete, func, select, text, update
 
 from raia_kit.context import Call
+from raia_kit.contract import Access
 from raia_kit.database import UnitOfWork
 from raia_kit.errors import Aborted, InvalidArgument
 from raia_kit.metadata import IDEMPOTENCY_KEY, REPLAYED, REQUEST_ID
@@ -173,7 +174,8 @@ def key_of(call: Call, message: Message | None) -> str | None:
     Raises ``InvalidArgument`` (IDEMPOTENCY_KEY_INVALID) for one of more than 255 characters. ``message`` may be one of
     a stream: a ``request_id`` in a message that it holds counts too.
     """
-    if not call.method.mutating or call.caller is None or call.caller.org_id is None:
+    anonymous = call.method.access is Access.PUBLIC or call.caller is None or call.caller.org_id is None
+    if anonymous or not call.method.mutating:
         return None
     key = call.metadata.get(IDEMPOTENCY_KEY, "") or (_key_in(message) if message is not None else "")
     if len(key) > _LONGEST_KEY:

@@ -109,3 +109,14 @@ def test_streams_are_recorded_when_they_end_or_are_broken_off(rig: Rig) -> None:
         list(answers)
     eventually(lambda: rig.ledger(rig.org(other)))
     assert only(rig.ledger(rig.org(other))).outcome == "failed"
+
+
+def test_a_public_call_with_some_token_is_recorded_where_its_use_case_says_too(rig: Rig) -> None:
+    token, org_id = rig.user(), uuid4()
+    answer = rig.call("SignUp", rig.pb.CreateThingRequest(name=str(org_id), request_id="k"), token)
+    assert answer.code == "OK", answer.error
+    assert rig.ledger(rig.org(token)) == []
+    entry = only(rig.ledger(org_id))
+    assert entry.actor_user_id == UUID(answer.message.name)
+    assert rig.things(org_id) == ["account"]
+    assert rig.keys(org_id) == []

@@ -1,6 +1,7 @@
 """A call repeated with a key is done once."""
 
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -8,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from raia_kit.idempotency import StreamDigest, digest_of, without_secrets
+from raia_kit.interceptors import requests, unit_of_work
+from sqlalchemy import text
 
 from .rig import Answer, Rig, eventually
 
@@ -130,8 +133,6 @@ def test_an_expired_claim_is_taken_over_and_its_holder_writes_nothing(rig: Rig) 
     first.start()
     assert rig.servicer.entered.wait(5)
     with rig.database.unit_of_work(rig.org(token)) as unit:
-        from sqlalchemy import text
-
         unit.session.execute(text("update idempotency_key set claimed_until = clock_timestamp() - interval '1 second'"))
     takeover = threading.Thread(
         target=lambda: answers.append(rig.call("ComputeThing", request, token, idempotency_key="k"))
@@ -237,3 +238,22 @@ def test_a_stream_s_digest_does_not_depend_on_how_it_is_cut(rig: Rig, data: byte
     pieces = [data[start:end] for start, end in zip([0, *ends], [*ends, len(data)], strict=True)]
     assert digest(pieces, min(place, len(pieces))) == digest([data], 0)
     assert digest([data + b"!"], 0) != digest([data], 0)
+
+
+def test_a_long_upload_keeps_its_claim(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests, "_RENEW_SECONDS", 0.0)
+    monkeypatch.setattr(unit_of_work, "CLAIM_SECONDS", 0.5)
+    token = rig.user("things.create")
+    claims: list[Any] = []
+
+    def slowly() -> Iterator[Any]:
+        yield rig.pb.UploadThingRequest(metadata=rig.pb.UploadMetadata(name="file", request_id="k"))
+        for _ in range(4):
+            yield rig.pb.UploadThingRequest(chunk=b"x")
+            threading.Event().wait(0.2)
+            claims.append(rig.keys(rig.org(token))[0].claimed_until)
+        yield rig.pb.UploadThingRequest(finish=rig.pb.UploadFinish())
+
+    assert rig.call("UploadThing", slowly(), token).code == "OK"
+    assert len(set(claims)) == 4
+    assert upload(rig, token, b"xxxx", key="k").trailers["raia-replayed"] == "true"

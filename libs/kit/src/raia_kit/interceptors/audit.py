@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from raia.options.v1 import options_pb2
 
 from raia_kit.context import Call
+from raia_kit.contract import Access
 from raia_kit.database import Database, UnitOfWork
 from raia_kit.errors import Cancelled, Kind, RaiaError
 from raia_kit.metadata import AUDIT_ID
@@ -21,6 +22,8 @@ _LOG = logging.getLogger(__name__)
 _DENIED_ACTION = "access.denied"
 _UNRECORDED = frozenset({"RATE_LIMITED", "TOO_MANY_STREAMS", "IDEMPOTENCY_KEY_RUNNING", "SHUTTING_DOWN"})
 """Refusals that changed nothing and that a caller could otherwise flood the ledger with."""
+_NO_DATABASE = frozenset({"DATABASE_UNAVAILABLE", "DATABASE_BUSY", "STORAGE_FULL"})
+"""Faults that would keep the entry from being written too."""
 _MADE = (options_pb2.EFFECT_CREATED, options_pb2.EFFECT_STARTED)
 
 
@@ -58,6 +61,9 @@ class AuditRecorder:
         """
         org_id = _ledger(call)
         if self._database is None or org_id is None:
+            return
+        if error.reason in _NO_DATABASE:
+            AUDIT_FAILURES.labels(self._service).inc()
             return
         action = call.method.audit_action or _DENIED_ACTION
         details = _details(call)
@@ -99,9 +105,10 @@ class AuditRecorder:
 
 
 def _ledger(call: Call) -> UUID | None:
-    if call.caller is not None and call.caller.org_id is not None:
-        return call.caller.org_id
-    return call.audit_org_id
+    """The organisation whose ledger tells of the call; a public rpc's token says nothing about whom it concerns."""
+    if call.method.access is Access.PUBLIC or call.caller is None or call.caller.org_id is None:
+        return call.audit_org_id
+    return call.caller.org_id
 
 
 def _resource(call: Call, answer: Message | None) -> tuple[str, str]:

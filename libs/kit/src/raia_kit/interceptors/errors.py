@@ -7,7 +7,6 @@ import grpc
 from google.rpc import status_pb2
 
 from raia_kit.context import Call
-from raia_kit.errors import Cancelled, RaiaError
 from raia_kit.interceptors.stage import Refused, Stage
 from raia_kit.status import INTERNAL_REASON, as_raia_error, grpc_code, to_status
 
@@ -30,8 +29,6 @@ def errors(service: str, report: Report) -> Stage:
 
     def _status(call: Call, error: Exception) -> status_pb2.Status:
         raia = as_raia_error(error)
-        if not isinstance(error, RaiaError) and not call.is_active():
-            raia = Cancelled("the call was cancelled", reason="CANCELLED")
         call.code = str(grpc_code(raia.kind).name)
         call.error_reason = raia.reason
         if call.code == grpc.StatusCode.INTERNAL.name:

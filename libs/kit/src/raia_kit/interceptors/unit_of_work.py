@@ -226,12 +226,20 @@ class Final:
         if self._unit is None:
             if self._database is None:
                 raise LookupError("this process has no database")
-            caller = self._call.caller
-            tenant = caller.org_id if caller is not None and caller.org_id is not None else org_id
-            if tenant is None:
-                raise LookupError("a call without an organisation must name one")
+            tenant = self._tenant(org_id)
             self._unit = self._call.unit = self._stack.enter_context(self._database.unit_of_work(tenant))
         return self._unit
+
+    def _tenant(self, named: UUID | None) -> UUID:
+        """The caller's organisation; the named one on a public rpc, whose token says nothing, or without a token."""
+        caller = self._call.caller
+        own = caller.org_id if caller is not None and self._call.method.access is not Access.PUBLIC else None
+        tenant = own or named
+        if tenant is None:
+            raise LookupError("a call without an organisation must name one")
+        if named is not None and named != tenant:
+            raise LookupError("a call of one organisation must not write in another")
+        return tenant
 
     def __enter__(self) -> "Final":
         self._call.open_final = self.open
