@@ -2,11 +2,13 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import bcrypt
 import pytest
+from raia_auth.administration import ImportedUser
 from raia_auth.assembly import Assembly
 from raia_auth.errors import EmailTaken, PasswordWeak
 from raia_auth.settings import AuthSettings
-from raia_kit.errors import NotFound
+from raia_kit.errors import InvalidArgument, NotFound
 
 KEY = "A" * 43 + "="
 PASSWORD = "an operator's phrase"
@@ -56,3 +58,38 @@ def test_a_reset_password_works_and_ends_sessions(assembly):
     assert assembly.hasher.verify(identity.password_hash, "another phrase entirely").matches
     with pytest.raises(NotFound):
         assembly.administration.reset_password("nobody@example.com", PASSWORD)
+
+
+def imported(email="i@example.com", password_hash="", name="Ida", roles=("analyst",)):
+    stored = password_hash or bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+    return ImportedUser(email, stored, name, roles)
+
+
+def test_users_of_another_system_keep_their_passwords(assembly):
+    admin = assembly.administration.create("a@example.com", PASSWORD, "One")
+    users = [imported("I@example.com"), imported("a@example.com"), imported("j@example.com", roles=("user", "auditor"))]
+    assert assembly.administration.import_users("One", users) == (2, ["a@example.com"])
+    with assembly.database.platform_unit_of_work() as unit:
+        identity = assembly.repositories.identities.by_email(unit, "i@example.com")
+    assert assembly.hasher.verify(identity.password_hash, PASSWORD).outdated
+    with assembly.database.unit_of_work(admin.org_id) as unit:
+        assert assembly.repositories.users.get(unit, identity.id).roles == ("analyst",)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        imported(password_hash="5f4dcc3b5aa765d61d8327deb882cf99"),
+        imported(roles=("root",)),
+        imported(roles=()),
+        imported(email="nobody"),
+    ],
+)
+def test_of_users_one_of_whom_cannot_be_taken_in_none_is(assembly, wrong):
+    assembly.administration.create("a@example.com", PASSWORD, "One")
+    with pytest.raises(InvalidArgument):
+        assembly.administration.import_users("One", [imported("good@example.com"), wrong])
+    with assembly.database.platform_unit_of_work() as unit:
+        assert assembly.repositories.identities.by_email(unit, "good@example.com") is None
+    with pytest.raises(InvalidArgument):
+        assembly.administration.import_users("Nowhere", [imported()])

@@ -1,5 +1,6 @@
 """What operators do about accounts from the command line, and the first administrator of a new installation."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -10,15 +11,16 @@ from raia_kit.errors import InvalidArgument, NotFound
 from raia_kit.ids import new_id
 from sqlalchemy import text
 
-from raia_auth.authentication.passwords import Hasher, check_password
+from raia_auth.authentication.passwords import Hasher, check_password, is_importable
 from raia_auth.errors import EmailTaken
+from raia_auth.organisations.domain import Organisation
 from raia_auth.organisations.events import USER_TOPIC
 from raia_auth.organisations.repository import MembershipRepository, OrganisationRepository
 from raia_auth.organisations.service import OrganisationService
-from raia_auth.roles import ADMIN
+from raia_auth.roles import ADMIN, ROLES
 from raia_auth.sessions.domain import Revocation
 from raia_auth.sessions.service import SessionService
-from raia_auth.users.domain import Identity, fold
+from raia_auth.users.domain import Identity, fold, shown
 from raia_auth.users.repository import IdentityRepository, UserRepository
 
 _FIRST_START_LOCK = 0x7261_6961_6669_7273
@@ -33,6 +35,16 @@ class Administrator:
     email: str
     org_id: UUID
     organisation: str
+
+
+@dataclass(frozen=True)
+class ImportedUser:
+    """A user of another system; the hash is bcrypt's or argon2id's in its usual text form."""
+
+    email: str
+    password_hash: str
+    name: str
+    roles: tuple[str, ...]
 
 
 class Administration:
@@ -83,10 +95,8 @@ class Administration:
         with self._database.platform_unit_of_work() as unit:
             if self._identities.by_email(unit, address) is not None:
                 raise EmailTaken(address)
-            found = [one for one in self._organisations.all(unit) if organisation in (one.name, str(one.id))]
-        if len(found) > 1:
-            raise InvalidArgument.of_field("organisation", "several have this name; give the id")
-        org_id = found[0].id if found else new_id()
+        found = self._find(organisation)
+        org_id = found.id if found else new_id()
         with self._database.unit_of_work(org_id, actor=_OPERATOR) as unit:
             identity = Identity(user_id, address, hashed)
             if found:
@@ -94,7 +104,7 @@ class Administration:
                 unit.audit("user.create", resource_type="user", resource_id=str(user_id))
             else:
                 self._create(unit, organisation, identity)
-        return Administrator(user_id, address, org_id, found[0].name if found else organisation)
+        return Administrator(user_id, address, org_id, found.name if found else organisation)
 
     def reset_password(self, email: str, password: str) -> int:
         """Sets a user's password and ends all their sessions; answers how many.
@@ -119,6 +129,30 @@ class Administration:
             unit.audit("user.reset_password", resource_type="user", resource_id=str(identity.id))
         return ended
 
+    def import_users(self, organisation: str, users: Iterable[ImportedUser]) -> tuple[int, list[str]]:
+        """Takes users of another system into an organisation, with the hashes of their passwords as they are.
+
+        All or none; users whose address is known are left as they are. Returns how many were taken in, and the
+        addresses that were not. Raises ``InvalidArgument`` for a hash, role or organisation that cannot be used.
+        """
+        found = self._find(organisation)
+        if found is None:
+            raise InvalidArgument.of_field("organisation", "there is none of this name or id")
+        taken: list[str] = []
+        count = 0
+        with self._database.unit_of_work(found.id, actor=_OPERATOR) as unit:
+            for user in users:
+                _check_imported(user)
+                try:
+                    identity = Identity(new_id(), fold(user.email), user.password_hash)
+                    self._founding.take_in(unit, identity, shown(user.name, "name"), user.roles)
+                except EmailTaken:
+                    taken.append(fold(user.email))
+                    continue
+                unit.audit("user.import", resource_type="user", resource_id=str(identity.id))
+                count += 1
+        return count, taken
+
     def administrators(self) -> list[Administrator]:
         """Every active administrator of every organisation."""
         with self._database.platform_unit_of_work() as unit:
@@ -132,6 +166,24 @@ class Administration:
                 ]
         return found
 
+    def _find(self, organisation: str) -> Organisation | None:
+        """The organisation with this name or id; raises ``InvalidArgument`` when several have the name."""
+        with self._database.platform_unit_of_work() as unit:
+            found = [one for one in self._organisations.all(unit) if organisation in (one.name, str(one.id))]
+        if len(found) > 1:
+            raise InvalidArgument.of_field("organisation", "several have this name; give the id")
+        return found[0] if found else None
+
     def _create(self, unit: UnitOfWork, organisation: str, identity: Identity) -> None:
         self._founding.found(unit, organisation, identity, "")
         unit.audit("auth.register", resource_type="user", resource_id=str(identity.id))
+
+
+def _check_imported(user: ImportedUser) -> None:
+    if "@" not in user.email:
+        raise InvalidArgument.of_field("email", f"{user.email!r} is no address")
+    if not is_importable(user.password_hash):
+        raise InvalidArgument.of_field("password_hash", f"that of {user.email} is neither bcrypt's nor argon2id's")
+    unknown = [role for role in user.roles if role not in ROLES]
+    if unknown or not user.roles:
+        raise InvalidArgument.of_field("roles", f"those of {user.email} must be some of {', '.join(ROLES)}")

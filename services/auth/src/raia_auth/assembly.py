@@ -13,7 +13,7 @@ from raia_auth.audit.repository import SqlLedgerRepository
 from raia_auth.audit.sequencer import Sequencer
 from raia_auth.audit.service import AuditService
 from raia_auth.authentication.me import MeService
-from raia_auth.authentication.passwords import PasswordHashing
+from raia_auth.authentication.passwords import PasswordHashing, Turnstile
 from raia_auth.authentication.service import AuthenticationService, Policy
 from raia_auth.authentication.throttle import SqlThrottle
 from raia_auth.keys.repository import SqlSigningKeyRepository
@@ -84,6 +84,7 @@ class Assembly:
             sessions=self.sessions,
             throttle=self.throttle,
             hasher=self.hasher,
+            turnstile=Turnstile(max(1, settings.grpc_threads // 2)),
             policy=Policy(settings.registration_open, settings.sign_in_failure_seconds),
             now=now,
         )

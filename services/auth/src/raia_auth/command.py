@@ -1,15 +1,16 @@
-"""``python -m raia_auth admin create|reset-password|list``."""
+"""``python -m raia_auth admin create|reset-password|import|list``."""
 
 import argparse
+import csv
 import getpass
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from raia_kit.database import Database
 from raia_kit.errors import RaiaError
 
-from raia_auth.administration import Administration
+from raia_auth.administration import Administration, ImportedUser
 from raia_auth.assembly import Assembly
 from raia_auth.settings import AuthSettings
 
@@ -42,6 +43,11 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument(
         "--organisation", default="RAIA", help="name or id; founded when there is none of that name (%(default)s)"
     )
+    users = commands.add_parser("import", help="take in users of another system with their bcrypt or argon2id hashes")
+    users.add_argument(
+        "file", type=Path, help="CSV with the columns email, password_hash, name and roles (spaces between)"
+    )
+    users.add_argument("--organisation", default="RAIA", help="name or id (%(default)s)")
     commands.add_parser("list", help="list the administrators of every organisation")
     return parser
 
@@ -53,9 +59,21 @@ def _run(chosen: argparse.Namespace, administration: Administration) -> None:
     elif chosen.command == "create":
         made = administration.create(chosen.email, _password(chosen.password_file), chosen.organisation)
         sys.stdout.write(f"{made.email} is an administrator of {made.organisation} ({made.org_id})\n")
+    elif chosen.command == "import":
+        count, taken = administration.import_users(chosen.organisation, _users(chosen.file))
+        sys.stdout.write(f"{count} users taken in, {len(taken)} known already\n")
     else:
         ended = administration.reset_password(chosen.email, _password(chosen.password_file))
         sys.stdout.write(f"the password of {chosen.email} was set; {ended} sessions ended\n")
+
+
+def _users(file: Path) -> Iterator[ImportedUser]:
+    with file.open(newline="", encoding="utf-8-sig") as lines:
+        for row in csv.DictReader(lines):
+            if not {"email", "password_hash"} <= {name for name, value in row.items() if value}:
+                raise ValueError(f"{file} needs the columns email and password_hash in every row")
+            roles = tuple((row.get("roles") or "user").split())
+            yield ImportedUser(row["email"], row["password_hash"], row.get("name") or "", roles)
 
 
 def _password(file: Path | None) -> str:

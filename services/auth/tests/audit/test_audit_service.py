@@ -142,3 +142,18 @@ def test_a_dead_sequencer_catches_up_without_a_gap(rig, audit):
     written = rig.rows("select id::text from audit_entry where org_id = %s order by id", person.org_id)
     assert ids == [one for (one,) in written]
     assert UUID(ids[0])
+
+
+@pytest.mark.parametrize("seconds", [-(10**15), 10**15])
+def test_times_outside_of_the_calendar_are_refused(audit, admin, seconds):
+    request = pb2.SearchAuditLogsRequest()
+    request.start_time.seconds = seconds
+    failure = failure_of(lambda: audit.SearchAuditLogs(request, metadata=admin.metadata))
+    assert failure.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert failure.fields == ("start_time",)
+
+
+@pytest.mark.parametrize("field", ["action", "resource_type", "resource_id"])
+def test_conditions_hold_no_nul(audit, admin, field):
+    failure = failure_of(lambda: search(audit, admin, **{field: "a\x00.*"}))
+    assert (failure.code, failure.fields) == (grpc.StatusCode.INVALID_ARGUMENT, (field,))

@@ -338,3 +338,49 @@ def test_the_database_going_away_is_no_credentials_problem(rig):
             assert error.code() is CODE.UNAVAILABLE
     else:
         raise AssertionError("the service did not recover")
+
+
+def test_a_flood_of_sign_ins_leaves_threads_for_the_others(service_database, tmp_path):
+    rig = Rig(service_database("auth"), tmp_path, grpc_threads=8, sign_in_failure_seconds=0.4)
+    try:
+        person = rig.register()
+        stop, reasons = threading.Event(), set()
+
+        def flood(number):
+            turn = 0
+            while not stop.is_set():
+                turn += 1
+                reasons.add(failure_of(lambda t=turn: rig.login(f"{number}.{t}@example.org", "guess " * 3)).reason)
+
+        threads = [threading.Thread(target=flood, args=(number,)) for number in range(12)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.5)
+        try:
+            durations = []
+            for _ in range(20):
+                start = time.perf_counter()
+                me(rig, person.tokens.access_token)
+                durations.append(time.perf_counter() - start)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        assert "SIGN_IN_BUSY" in reasons
+        assert statistics.median(durations) < 0.25
+    finally:
+        rig.close()
+
+
+@pytest.mark.parametrize(
+    "email", ["a\x00b@example.org", "\u212b@example.org", "\U0001f600@x", "ß@EXAMPLE.org" + " " * 9]
+)
+def test_odd_addresses_are_unknown_ones(rig, email):
+    assert failure_of(lambda: rig.login(email, "guess " * 3)).reason == "INVALID_CREDENTIALS"
+
+
+@pytest.mark.parametrize("field", ["name", "organisation_name"])
+def test_names_hold_no_control_characters(rig, field):
+    request = authn.RegisterRequest(email="odd@example.org", password="a quite different one", **{field: "a\x00b"})
+    failure = failure_of(lambda: rig.authn.Register(request))
+    assert (failure.code, failure.fields) == (CODE.INVALID_ARGUMENT, (field,))

@@ -3,6 +3,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
@@ -11,6 +12,7 @@ from raia_auth.keys.sealing import Sealer
 from raia_auth.keys.service import KeyRing
 from raia_auth.keys.tables import signing_key
 from raia_auth.keys.tokens import TokenIssuer
+from raia_kit.errors import Unavailable
 from raia_kit.ids import new_id
 from sqlalchemy import select
 
@@ -103,3 +105,21 @@ def test_keys_move_to_a_new_envelope_key(database, clock):
     kid = ring(database, clock, old).signing_key().kid
     assert KeyRing(database, SqlSigningKeyRepository(), Sealer([new, old]), clock).signing_key().kid == kid
     assert ring(database, clock, new).signing_key().kid == kid
+
+
+def test_keys_in_memory_go_on_while_the_database_is_away(service_database, clock):
+    held = service_database("auth")
+    keys = ring(held.database, clock)
+    kid = keys.signing_key().kid
+    held.database.close()
+    with psycopg.connect(held.admin_url, autocommit=True) as connection:
+        connection.execute("alter role raia_auth nologin")
+        try:
+            keys._loaded_at = float("-inf")
+            assert keys.signing_key().kid == kid
+            clock.now += timedelta(days=40)
+            with pytest.raises(Unavailable):
+                keys.signing_key()
+        finally:
+            connection.execute("alter role raia_auth login")
+    assert keys.signing_key().kid != kid

@@ -1,8 +1,9 @@
 """Reads, searches and verifies the ledger of an organisation."""
 
-from datetime import UTC
+from datetime import UTC, datetime
 from uuid import UUID
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from raia.auth.v1 import audit_pb2, audit_service_pb2
 from raia_kit.database import Database, UnitOfWork
 from raia_kit.errors import InvalidArgument
@@ -71,12 +72,12 @@ class AuditService:
 def _conditions(request: audit_service_pb2.SearchAuditLogsRequest) -> ColumnElement[bool]:
     conditions: list[ColumnElement[bool]] = [_T.place > 0]
     if request.HasField("start_time"):
-        conditions.append(_T.occurred_at >= request.start_time.ToDatetime(UTC))
+        conditions.append(_T.occurred_at >= _moment("start_time", request.start_time))
     if request.HasField("end_time"):
-        conditions.append(_T.occurred_at < request.end_time.ToDatetime(UTC))
+        conditions.append(_T.occurred_at < _moment("end_time", request.end_time))
     if request.action.endswith(".*"):
         # Names are compared byte by byte, so a prefix is a range of the index: "dataset." up to "dataset/".
-        prefix = request.action[:-1]
+        prefix = _text("action", request.action)[:-1]
         conditions.append(and_(_T.action >= prefix, _T.action < prefix[:-1] + chr(ord(".") + 1)))
     elif request.action:
         conditions.append(_T.action == _text("action", request.action))
@@ -85,6 +86,13 @@ def _conditions(request: audit_service_pb2.SearchAuditLogsRequest) -> ColumnElem
         if value:
             conditions.append(_T[name] == _text(name, value))
     return and_(*conditions)
+
+
+def _moment(field: str, timestamp: Timestamp) -> datetime:
+    try:
+        return timestamp.ToDatetime(UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidArgument.of_field(field, "must lie in the years 1 to 9999") from error
 
 
 def _text(field: str, value: str) -> str:

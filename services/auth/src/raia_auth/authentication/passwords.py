@@ -2,6 +2,8 @@
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from typing import Protocol
@@ -82,6 +84,23 @@ class Hasher(Protocol):
         """Compares with a stored hash; ``None`` costs the same and never matches."""
 
 
+class Turnstile:
+    """Lets so many sign-ins in at once and turns others away, so that they never take every thread of the server."""
+
+    def __init__(self, places: int) -> None:
+        self._places = threading.BoundedSemaphore(places)
+
+    @contextmanager
+    def passed(self) -> Iterator[None]:
+        """Holds a place; raises ``SignInBusy`` at once when there is none."""
+        if not self._places.acquire(blocking=False):
+            raise SignInBusy
+        try:
+            yield
+        finally:
+            self._places.release()
+
+
 class PasswordHashing:
     """argon2id with OWASP's settings (19 MiB, 2 passes, 1 lane); imported bcrypt hashes verify and are outdated.
 
@@ -111,22 +130,14 @@ class PasswordHashing:
                 return Verdict(False)
             return Verdict(stored is not None, stored is not None and self._argon2.check_needs_rehash(stored))
 
-    def _place(self) -> "_Place":
-        return _Place(self._places, self._patience)
-
-
-class _Place:
-    """One of the places to compute in."""
-
-    def __init__(self, places: threading.BoundedSemaphore, patience: float) -> None:
-        self._places, self._patience = places, patience
-
-    def __enter__(self) -> None:
+    @contextmanager
+    def _place(self) -> Iterator[None]:
         if not self._places.acquire(timeout=self._patience):
             raise SignInBusy
-
-    def __exit__(self, *_: object) -> None:
-        self._places.release()
+        try:
+            yield
+        finally:
+            self._places.release()
 
 
 def _verify_bcrypt(stored: str, password: str) -> Verdict:

@@ -19,7 +19,7 @@ from raia_kit.ids import new_id
 from raia_kit.metadata import AUDIT_ID
 
 from raia_auth import metrics
-from raia_auth.authentication.passwords import Hasher, check_password
+from raia_auth.authentication.passwords import Hasher, Turnstile, check_password
 from raia_auth.authentication.throttle import Throttle
 from raia_auth.errors import (
     AccountInactive,
@@ -37,7 +37,7 @@ from raia_auth.organisations.service import OrganisationService
 from raia_auth.schema import platform_tables
 from raia_auth.sessions.domain import Presented, Revocation
 from raia_auth.sessions.service import SessionService, SessionTokens
-from raia_auth.users.domain import Identity, User, fold
+from raia_auth.users.domain import Identity, User, fold, shown
 from raia_auth.users.repository import IdentityRepository, UserRepository
 
 
@@ -80,12 +80,13 @@ class AuthenticationService:
         sessions: SessionService,
         throttle: Throttle,
         hasher: Hasher,
+        turnstile: Turnstile,
         policy: Policy,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database, self._identities, self._memberships, self._users = database, identities, memberships, users
         self._organisations, self._sessions, self._throttle = organisations, sessions, throttle
-        self._hasher, self._policy, self._now = hasher, policy, now
+        self._hasher, self._turnstile, self._policy, self._now = hasher, turnstile, policy, now
 
     def login(self, sign_in: SignIn) -> SessionTokens:
         """Opens a session.
@@ -95,13 +96,14 @@ class AuthenticationService:
         password.
         """
         answer_at = time.monotonic() + self._policy.failure_seconds
-        try:
-            tokens = self._login(sign_in)
-        except RaiaError as error:
-            metrics.SIGN_INS.labels(error.reason).inc()
-            if isinstance(error, InvalidCredentials):
-                threading.Event().wait(max(0.0, answer_at - time.monotonic()))
-            raise
+        with self._turnstile.passed():
+            try:
+                tokens = self._login(sign_in)
+            except RaiaError as error:
+                metrics.SIGN_INS.labels(error.reason).inc()
+                if isinstance(error, InvalidCredentials):
+                    threading.Event().wait(max(0.0, answer_at - time.monotonic()))
+                raise
         metrics.SIGN_INS.labels("success").inc()
         return tokens
 
@@ -180,13 +182,15 @@ class AuthenticationService:
         """
         if not self._policy.registration_open:
             raise RegistrationClosed
-        address = fold(email)
+        address, called = fold(email), shown(name, "name")
+        organisation = shown(organisation_name, "organisation_name")
         check_password(password, address)
-        hashed = self._hasher.hash(password)
+        with self._turnstile.passed():
+            hashed = self._hasher.hash(password)
         org_id, user_id = new_id(), new_id()
         _recorded_as(user_id, org_id)
         unit = final_unit(org_id)
-        self._organisations.found(unit, organisation_name.strip(), Identity(user_id, address, hashed), name.strip())
+        self._organisations.found(unit, organisation, Identity(user_id, address, hashed), called)
         user = self._users.get(unit, user_id)
         assert user is not None
         return user
@@ -201,10 +205,11 @@ class AuthenticationService:
             if identity is None:
                 raise PasswordWrong
             self._throttle.begin(unit, identity.email, address)
-        if not self._hasher.verify(identity.password_hash, current).matches:
-            raise PasswordWrong
-        check_password(new, identity.email, field="new_password")
-        hashed = self._hasher.hash(new)
+        with self._turnstile.passed():
+            if not self._hasher.verify(identity.password_hash, current).matches:
+                raise PasswordWrong
+            check_password(new, identity.email, field="new_password")
+            hashed = self._hasher.hash(new)
         unit = final_unit()
         with platform_tables(unit):
             self._throttle.succeeded(unit, identity.email, address)

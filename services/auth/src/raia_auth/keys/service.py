@@ -1,6 +1,7 @@
 """The ring of signing keys: kept in memory, rotated when due, shared by every process through the database."""
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from datetime import UTC, datetime
 
 from joserfc.jwk import OKPKey
 from raia_kit.database import Database, UnitOfWork
-from raia_kit.errors import Unavailable
+from raia_kit.errors import RaiaError, Unavailable
 
 from raia_auth.keys.domain import TAIL, SigningKey, period_of_next, published, signer
 from raia_auth.keys.repository import SigningKeyRepository
@@ -16,6 +17,8 @@ from raia_auth.keys.sealing import Sealer
 
 ALGORITHM = "Ed25519"
 _RELOAD_SECONDS = 60.0
+_RETRY_SECONDS = 2.0
+_LOG = logging.getLogger(__name__)
 
 
 def _purpose(kid: str) -> str:
@@ -61,9 +64,20 @@ class KeyRing:
     def _current(self) -> list[SigningKey]:
         with self._lock:
             stale = time.monotonic() - self._loaded_at > _RELOAD_SECONDS
-            if stale or signer(self._keys, self._now()) is None:
-                self._load()
+            missing = signer(self._keys, self._now()) is None
+            if stale or missing:
+                self._refresh(missing)
             return self._keys
+
+    def _refresh(self, needed: bool) -> None:
+        """Reads the keys again; while the database is away, those in memory go on."""
+        try:
+            self._load()
+        except RaiaError:
+            if needed:
+                raise
+            _LOG.warning("signing keys could not be read again", exc_info=True)
+            self._loaded_at = time.monotonic() - _RELOAD_SECONDS + _RETRY_SECONDS
 
     def _load(self) -> None:
         now = self._now()

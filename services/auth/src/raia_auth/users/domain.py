@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from raia_kit.errors import InvalidArgument
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -44,6 +46,14 @@ class Change:
     is_active: bool | None = None
 
 
+def shown(text: str, field: str) -> str:
+    """A name as it is stored: composed and trimmed; raises ``InvalidArgument`` for characters that cannot be shown."""
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
+        raise InvalidArgument.of_field(field, "must not contain control characters")
+    return unicodedata.normalize("NFC", text).strip()
+
+
 def fold(email: str) -> str:
     """The one spelling of an address: composed, without spaces around, in lower case."""
-    return unicodedata.normalize("NFC", email).strip().casefold()
+    # NUL cannot be stored, so no stored address holds it; a sign-in with it is one with an unknown address.
+    return unicodedata.normalize("NFC", email).strip().casefold().replace("\x00", "\ufffd")

@@ -17,7 +17,7 @@ from raia_auth.organisations.service import OrganisationService
 from raia_auth.roles import ADMIN
 from raia_auth.sessions.domain import Revocation
 from raia_auth.sessions.service import SessionService
-from raia_auth.users.domain import Change, Identity, User, fold
+from raia_auth.users.domain import Change, Identity, User, fold, shown
 from raia_auth.users.repository import UserRepository
 
 DEFAULT_ROLES = ("user",)
@@ -52,7 +52,7 @@ class UserService:
     def create(self, unit: UnitOfWork, email: str, password_hash: str, name: str, roles: Sequence[str]) -> User:
         """Creates a user in the unit's organisation; raises ``EmailTaken``."""
         identity = Identity(new_id(), fold(email), password_hash)
-        self._organisations.take_in(unit, identity, name.strip(), tuple(roles) or DEFAULT_ROLES)
+        self._organisations.take_in(unit, identity, shown(name, "name"), tuple(roles) or DEFAULT_ROLES)
         return self.get(unit, identity.id)
 
     def update(self, unit: UnitOfWork, user_id: UUID, change: Change, etag: str) -> User:
@@ -87,7 +87,7 @@ class UserService:
 def _changed(membership: Membership, change: Change) -> Membership:
     return replace(
         membership,
-        name=membership.name if change.name is None else change.name.strip(),
+        name=membership.name if change.name is None else shown(change.name, "name"),
         roles=change.roles or membership.roles,
         is_active=membership.is_active if change.is_active is None else change.is_active,
     )
