@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import tarfile
@@ -141,7 +142,7 @@ def _extract(archive: Path, home: Home) -> dict[str, Any]:
     """Unpacks the archive into the home folder and returns its manifest; every digest is checked."""
     try:
         with tarfile.open(archive) as tar:
-            tar.extractall(home.path, filter=_expected)  # noqa: S202
+            _unpack(tar, home.path)
         manifest: dict[str, Any] = json.loads((home.path / _MANIFEST).read_text())
         if manifest["format"] != _FORMAT:
             raise LauncherError(f"{archive} was made by version {manifest['version']}: restore it with that version")
@@ -154,20 +155,19 @@ def _extract(archive: Path, home: Home) -> dict[str, Any]:
         if _sha256(path) != path.name:
             raise LauncherError(f"{archive} is damaged: the digest of object {path.name} differs")
     (home.path / _MANIFEST).unlink()
-    home.secrets.chmod(0o700)
-    for path in home.secrets.iterdir():
-        path.chmod(0o600)
     return manifest
 
 
-def _expected(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
-    """Takes what a backup holds and nothing else, whatever the archive says."""
-    known = member.name in {_MANIFEST, _DUMP} or member.name.startswith((f"{_OBJECTS}/org/", f"{_SECRETS}/"))
-    return (
-        tarfile.data_filter(member, folder)
-        if known and member.isfile() and ".." not in Path(member.name).parts
-        else None
-    )
+def _unpack(tar: tarfile.TarFile, folder: Path) -> None:
+    """Takes the plain files that a backup holds and nothing else, whatever the archive says."""
+    for member in tar:
+        known = member.name in {_MANIFEST, _DUMP} or member.name.startswith((f"{_OBJECTS}/org/", f"{_SECRETS}/"))
+        content = tar.extractfile(member) if known and member.isreg() and ".." not in member.name.split("/") else None
+        if content is not None:
+            target = folder / member.name
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with content, os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                shutil.copyfileobj(content, file, 1 << 20)
 
 
 def _load(home: Home, settings: LauncherSettings, server: EmbeddedPostgres, manifest: dict[str, Any]) -> None:

@@ -203,7 +203,7 @@ class EmbeddedPostgres:
         while (process := self._running(path)) is not None:
             if time.monotonic() > end:
                 raise LauncherError(f"a PostgreSQL server (process {process.pid}) still uses {self.data}")
-            with contextlib.suppress(psutil.NoSuchProcess):
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
                 process.send_signal(signal.SIGINT)
                 process.wait(1)
         path.unlink(missing_ok=True)
