@@ -1,7 +1,5 @@
 """Dead letters: messages that a consumer could not process, kept for inspection and replay."""
 
-import base64
-import binascii
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -9,21 +7,21 @@ from uuid import UUID
 
 import grpc
 from google.protobuf import json_format
+from raia.platform.events.v1 import dead_letter_events_pb2
+from raia.platform.v1 import dead_letter_pb2, dead_letter_service_pb2, dead_letter_service_pb2_grpc
 from sqlalchemy import RowMapping, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from raia.platform.events.v1 import dead_letter_events_pb2
-from raia.platform.v1 import dead_letter_pb2, dead_letter_service_pb2, dead_letter_service_pb2_grpc
 from raia_kit.context import current_call_or_none
 from raia_kit.database import Database, UnitOfWork
-from raia_kit.errors import FailedPrecondition, InvalidArgument, NotFound
+from raia_kit.errors import FailedPrecondition, NotFound
 from raia_kit.events.envelope import Event, UnknownEventType
 from raia_kit.events.inbox import as_platform
 from raia_kit.ids import new_id
+from raia_kit.pagination import PageToken, size_of
 from raia_kit.tables import dead_letter
 
-_PAGE = 50
-_LARGEST_PAGE = 1000
+_QUERY = "dead_letters"
 _AT_ONCE = 100
 
 
@@ -157,12 +155,12 @@ class DeadLetterServicer(dead_letter_service_pb2_grpc.DeadLetterServiceServicer)
         self, request: dead_letter_service_pb2.ListDeadLettersRequest, context: grpc.ServicerContext
     ) -> dead_letter_service_pb2.ListDeadLettersResponse:
         """Lists dead letters, newest first."""
-        size = min(request.page_size or _PAGE, _LARGEST_PAGE)
-        before = _parse_token(request.page_token)
+        size = size_of(request.page_size)
+        before = PageToken.decode(request.page_token, _QUERY).keys[0] if request.page_token else None
         with self._unit() as unit:
-            rows = self._store.page(unit, before, size + 1)
+            rows = self._store.page(unit, before if isinstance(before, UUID) else None, size + 1)
         letters = [_to_proto(row, self._database.service) for row in rows[:size]]
-        following = _token(UUID(letters[-1].id)) if len(rows) > size else ""
+        following = PageToken((rows[size - 1]["id"],), _QUERY).encode() if len(rows) > size else ""
         return dead_letter_service_pb2.ListDeadLettersResponse(dead_letters=letters, next_page_token=following)
 
     def ReplayDeadLetter(
@@ -222,18 +220,3 @@ def _payload_json(event: Event) -> str:
         return json_format.MessageToJson(event.decode(), preserving_proto_field_name=True, indent=None)
     except (UnknownEventType, json_format.SerializeToJsonError, TypeError):
         return ""
-
-
-def _token(letter_id: UUID) -> str:
-    return base64.urlsafe_b64encode(letter_id.bytes).rstrip(b"=").decode()
-
-
-def _parse_token(token: str) -> UUID | None:
-    if not token:
-        return None
-    try:
-        return UUID(bytes=base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError) as error:
-        raise InvalidArgument.of_field(
-            "page_token", "take it unchanged from an earlier answer", reason="PAGE_TOKEN_INVALID"
-        ) from error

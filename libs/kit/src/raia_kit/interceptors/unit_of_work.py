@@ -18,7 +18,7 @@ from raia_kit.errors import ResourceExhausted
 from raia_kit.idempotency import PENDING, Claim, IdempotencyStore, Replay, Running, digest_of, key_of
 from raia_kit.interceptors.audit import AuditRecorder
 from raia_kit.interceptors.deadline import check_deadline, remaining
-from raia_kit.interceptors.requests import CLAIM_SECONDS, Replaying, RequestStream
+from raia_kit.interceptors.requests import CLAIM_SECONDS, RequestStream
 from raia_kit.resources import ResourceAuthorizer
 
 _LOG = logging.getLogger(__name__)
@@ -280,6 +280,3 @@ def _closable(answers: Any) -> Any:
 
 def _generator(answers: Any) -> Iterator[Any]:
     yield from answers
-
-
-__all__ = ["MESSAGE_BYTES", "Final", "Handler", "Invoker", "Replaying", "serialized"]
