@@ -8,8 +8,8 @@ import pytest
 from raia.platform.events.v1 import audit_events_pb2
 from raia_kit import tables
 from raia_kit.context import Actor
-from raia_kit.database import Database, translate
-from raia_kit.errors import Aborted, Unavailable
+from raia_kit.database import LARGEST_EVENT, Database, translate
+from raia_kit.errors import Aborted, InvalidArgument, Unavailable
 from raia_testing.postgres import ServiceDatabase
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
@@ -166,3 +166,16 @@ def test_a_connection_that_the_server_cut_is_replaced(sample_database: ServiceDa
         unit.session.execute(text("select 1"))
     with database.unit_of_work(ACME) as unit:
         assert unit.session.scalar(text("select 1")) == 1
+
+
+@pytest.mark.parametrize(("kind", "value"), [("text", "a\x00b"), ("jsonb", '"a\\u0000b"')])
+def test_a_text_that_cannot_be_stored_is_the_callers_fault(database: Database, kind: str, value: str) -> None:
+    with pytest.raises(InvalidArgument) as refused, database.unit_of_work(ACME) as unit:
+        unit.session.execute(text(f"select cast(:value as {kind})"), {"value": value})
+    assert refused.value.reason == "INVALID_FIELD"
+
+
+def test_an_event_that_would_hold_up_the_relay_is_not_written(database: Database) -> None:
+    event = audit_events_pb2.AuditEntryRecorded(reason="x" * LARGEST_EVENT)
+    with pytest.raises(ValueError, match="bytes"), database.unit_of_work(ACME) as unit:
+        unit.emit(event, key="k", topic="raia.sample.box")

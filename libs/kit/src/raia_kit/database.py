@@ -10,18 +10,22 @@ from uuid import UUID
 from google.protobuf.message import Message
 from raia.platform.events.v1 import audit_events_pb2
 from sqlalchemy import Engine, create_engine, event, insert, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from raia_kit import tables
+from raia_kit.audit import recorded_details, recorded_name
 from raia_kit.context import Actor, current_call_or_none
-from raia_kit.errors import Aborted, RaiaError, ResourceExhausted, Unavailable
+from raia_kit.errors import Aborted, InvalidArgument, RaiaError, ResourceExhausted, Unavailable
 from raia_kit.ids import new_id
 from raia_kit.tracing import current_traceparent
 
 _ABORTED = {"40001", "40P01", "55P03", "57014"}
 _FULL = {"53100", "53200", "53300"}
+_UNSTORABLE = {"22021", "22P05"}
+LARGEST_EVENT = 6 * 1024 * 1024
+"""Bytes of an event's payload: a log that refused a larger one would hold up every event behind it."""
 
 
 @dataclass
@@ -47,9 +51,11 @@ class UnitOfWork:
         """Writes an event to the outbox and returns its id.
 
         Call it after the resource's row is locked, so that the order within ``key`` is the commit order. ``topic`` is
-        ``raia.<service>.<resource>``.
+        ``raia.<service>.<resource>``. Raises ``ValueError`` for a message of more than ``LARGEST_EVENT`` bytes.
         """
-        event_id = new_id()
+        event_id, payload = new_id(), message.SerializeToString(deterministic=True)
+        if len(payload) > LARGEST_EVENT:
+            raise ValueError(f"{message.DESCRIPTOR.full_name} of {len(payload)} bytes is too large for an event")
         headers = {
             "orgid": str(self.org_id) if self.org_id else "",
             "actor": str(self.actor),
@@ -65,7 +71,7 @@ class UnitOfWork:
                 key=key,
                 type=message.DESCRIPTOR.full_name,
                 headers=headers,
-                payload=message.SerializeToString(deterministic=True),
+                payload=payload,
             )
         )
         return event_id
@@ -83,9 +89,11 @@ class UnitOfWork:
     ) -> UUID:
         """Writes an audit entry with the change and returns its id; ``auth`` gives it its place in the ledger.
 
-        ``details`` holds JSON values and no secret. ``org_id`` is needed in a platform unit of work alone.
+        ``details`` holds JSON values and no secret; ``raia_kit.audit`` says what is cut. ``org_id`` is needed in a
+        platform unit of work alone.
         """
         entry_id, now, org = new_id(), datetime.now(UTC), org_id or self.tenant
+        resource_id, kept = recorded_name(resource_id), recorded_details(details or {})
         self.session.execute(
             insert(tables.audit_entry).values(
                 org_id=org,
@@ -99,7 +107,7 @@ class UnitOfWork:
                 outcome=outcome,
                 reason=reason,
                 request_id=self.request_id,
-                details=dict(details or {}),
+                details=kept,
             )
         )
         recorded = audit_events_pb2.AuditEntryRecorded(
@@ -116,7 +124,7 @@ class UnitOfWork:
             request_id=self.request_id,
         )
         recorded.occurred_at.FromDatetime(now)
-        recorded.details.update(dict(details or {}))
+        recorded.details.update(kept)
         self.emit(recorded, key=str(org), topic=f"raia.{self.service}.audit_entry")
         return entry_id
 
@@ -204,6 +212,9 @@ def translate(error: DBAPIError | PoolTimeout) -> Exception:
         result = ResourceExhausted("storage is full; nothing was written", reason="STORAGE_FULL", retry_after=60.0)
     elif state in _ABORTED:
         result = Aborted("another change interfered; try again", reason="CONCURRENT_CHANGE", retry_after=0.2)
+    elif state in _UNSTORABLE or (isinstance(error, DataError) and not state and "NUL" in str(error.orig)):
+        # The driver itself refuses the one character that protobuf's texts may hold and PostgreSQL's may not.
+        result = InvalidArgument("a text holds the character NUL, which cannot be stored", reason="INVALID_FIELD")
     elif (
         error.connection_invalidated
         or state.startswith(("08", "57P"))
