@@ -9,21 +9,19 @@ from raia_kit.context import Actor
 from raia_kit.database import Database, UnitOfWork
 from raia_kit.errors import InvalidArgument, NotFound
 from raia_kit.ids import new_id
-from sqlalchemy import text
 
-from raia_auth.authentication.passwords import Hasher, check_password, is_importable
 from raia_auth.errors import EmailTaken
 from raia_auth.organisations.domain import Organisation
 from raia_auth.organisations.events import USER_TOPIC
 from raia_auth.organisations.repository import MembershipRepository, OrganisationRepository
 from raia_auth.organisations.service import OrganisationService
+from raia_auth.passwords import Hasher, check_password, is_importable
 from raia_auth.roles import ADMIN, ROLES
 from raia_auth.sessions.domain import Revocation
 from raia_auth.sessions.service import SessionService
 from raia_auth.users.domain import Identity, fold, shown
 from raia_auth.users.repository import IdentityRepository, UserRepository
 
-_FIRST_START_LOCK = 0x7261_6961_6669_7273
 _OPERATOR = Actor(service="auth")
 
 
@@ -78,7 +76,7 @@ class Administration:
         check_password(password, address)
         hashed, org_id, user_id = self._hasher.hash(password), new_id(), new_id()
         with self._database.unit_of_work(org_id, actor=_OPERATOR) as unit:
-            unit.session.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _FIRST_START_LOCK})
+            self._organisations.lock_founding(unit)
             if self._organisations.any(unit):
                 return None
             self._create(unit, organisation, Identity(user_id, address, hashed))

@@ -13,7 +13,6 @@ from raia_auth.audit.repository import SqlLedgerRepository
 from raia_auth.audit.sequencer import Sequencer
 from raia_auth.audit.service import AuditService
 from raia_auth.authentication.me import MeService
-from raia_auth.authentication.passwords import PasswordHashing, Turnstile
 from raia_auth.authentication.service import AuthenticationService, Policy
 from raia_auth.authentication.throttle import SqlThrottle
 from raia_auth.keys.repository import SqlSigningKeyRepository
@@ -22,6 +21,7 @@ from raia_auth.keys.service import KeyRing
 from raia_auth.keys.tokens import TokenIssuer
 from raia_auth.organisations.repository import SqlMembershipRepository, SqlOrganisationRepository
 from raia_auth.organisations.service import OrganisationService
+from raia_auth.passwords import PasswordHashing, Turnstile
 from raia_auth.sessions.domain import Lifetimes
 from raia_auth.sessions.repository import SqlSessionRepository
 from raia_auth.sessions.service import SessionService
@@ -92,8 +92,9 @@ class Assembly:
         self.users = UserService(repositories.users, repositories.memberships, founding, self.sessions, self.hasher)
         self.listing = UserListing(repositories.users)
         self.guard = UserGuard(repositories.memberships)
-        self.exchange = ExchangeService(database, repositories.memberships, self.issuer)
-        self.access = AccessService(database, SqlAccessRepository(), now)
+        access = SqlAccessRepository()
+        self.exchange = ExchangeService(database, repositories.memberships, access, self.issuer)
+        self.access = AccessService(database, access, now)
         self.audit = AuditService(database, repositories.ledger)
         self.sequencer = Sequencer(repositories.ledger)
         self.administration = Administration(

@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from raia.platform.events.v1 import audit_events_pb2
 from raia_auth.audit.domain import verify
-from raia_auth.audit.repository import SqlLedgerRepository, all_entries
+from raia_auth.audit.repository import SqlLedgerRepository
 from raia_auth.audit.sequencer import ForeignEntry, Sequencer
+from raia_auth.audit.service import AuditService
 from raia_kit.errors import RaiaError
 from raia_kit.events.envelope import Event
 from raia_kit.ids import new_id
@@ -46,7 +47,7 @@ def sequence(database, org, events):
 
 def entries(database, org):
     with database.unit_of_work(org) as unit:
-        return list(all_entries(LEDGER, unit, batch=7))
+        return LEDGER.read(unit, 0, 10_000)
 
 
 def ids(events):
@@ -67,6 +68,19 @@ def test_entries_get_places_from_one_in_the_order_of_the_events(auth):
     assert [entry.fact.id for entry in found] == ids(events)
     assert [entry.place for entry in found] == list(range(1, 26))
     assert verify(found).intact
+
+
+@pytest.mark.parametrize("count", [0, 6, 7, 8, 20])
+def test_a_ledger_is_verified_across_batches(auth, count):
+    org = new_id()
+    sequence(auth.database, org, [recorded(org) for _ in range(count)])
+    service = AuditService(auth.database, LEDGER, batch=7)
+    found = service.verify(org)
+    assert (found.intact, found.entries_checked) == (True, count)
+    with psycopg.connect(auth.admin_url, autocommit=True) as connection:
+        connection.execute("delete from raia_auth.ledger_entry where place = 8")
+    assert service.verify(org).entries_checked == (7 if count >= 8 else count)
+    assert service.verify(org).intact == (count <= 8)
 
 
 def test_an_event_that_comes_again_changes_nothing(auth):

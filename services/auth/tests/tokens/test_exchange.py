@@ -6,6 +6,7 @@ from uuid import UUID
 import grpc
 import pytest
 from raia.auth.v1 import token_service_pb2, token_service_pb2_grpc, user_service_pb2
+from raia_auth.access.repository import SqlAccessRepository
 from raia_auth.errors import ScopeNotAllowed
 from raia_auth.tokens.service import ExchangeService
 from raia_kit.errors import PermissionDenied, Unauthenticated
@@ -20,8 +21,9 @@ def allowing(rig):
     """The exchange with permissions that no contract lists yet."""
     listed = {"ml": frozenset({"datasets.read", "models.train"})}
     return ExchangeService(
-        rig.database,
+        rig.runtime.database,
         rig.assembly.repositories.memberships,
+        SqlAccessRepository(),
         rig.assembly.issuer,
         lambda service: listed.get(service, frozenset()),
     )

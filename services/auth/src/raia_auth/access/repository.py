@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
+from uuid import UUID
 
 from raia.auth.v1 import access_pb2
 from raia_kit.database import UnitOfWork
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, text
 
 from raia_auth.access.tables import project_grant, project_restriction, resource_grant
 from raia_auth.organisations.tables import membership
@@ -18,6 +19,12 @@ _FETCH = 1000
 
 class AccessRepository(Protocol):
     """Reads of all organisations, in one platform unit of work; rows are streamed, never all in memory."""
+
+    def freeze(self, unit: UnitOfWork) -> None:
+        """Makes every read that follows see the database as of one moment; call it first in the transaction."""
+
+    def granted(self, unit: UnitOfWork, user_id: UUID) -> tuple[frozenset[str], frozenset[str]]:
+        """Roles in single projects and permissions on single resources of a user of the unit's organisation."""
 
     def memberships(self, unit: UnitOfWork) -> Iterator[access_pb2.Membership]:
         """Every membership."""
@@ -37,6 +44,24 @@ class AccessRepository(Protocol):
 
 class SqlAccessRepository:
     """The implementation over the tables that the platform role may read across tenants."""
+
+    def freeze(self, unit: UnitOfWork) -> None:
+        """Makes every read that follows see the database as of one moment; call it first in the transaction."""
+        unit.session.execute(text("set transaction isolation level repeatable read read only"))
+
+    def granted(self, unit: UnitOfWork, user_id: UUID) -> tuple[frozenset[str], frozenset[str]]:
+        """Roles in single projects and permissions on single resources of a user of the unit's organisation."""
+        projects = unit.session.scalars(
+            select(project_grant.c.roles).where(
+                project_grant.c.org_id == unit.tenant, project_grant.c.user_id == user_id
+            )
+        )
+        resources = unit.session.scalars(
+            select(resource_grant.c.permissions).where(
+                resource_grant.c.org_id == unit.tenant, resource_grant.c.user_id == user_id
+            )
+        )
+        return frozenset().union(*projects), frozenset().union(*resources)
 
     def memberships(self, unit: UnitOfWork) -> Iterator[access_pb2.Membership]:
         """Every membership."""

@@ -10,7 +10,6 @@ from raia_kit.database import Database
 from raia_kit.events import cursor
 from raia_kit.events.envelope import TopicPartition
 from raia_kit.events.log import EventLog
-from sqlalchemy import text
 
 from raia_auth.access.repository import AccessRepository
 from raia_auth.keys.tokens import ACCESS_LIFETIME
@@ -56,7 +55,7 @@ class AccessService:
         }
         part = access_service_pb2.AccessSnapshotPart
         with self._database.platform_unit_of_work() as unit:
-            unit.session.execute(text("set transaction isolation level repeatable read read only"))
+            self._access.freeze(unit)
             since = self._now() - ACCESS_LIFETIME - CLOCK_SKEW
             revoked = (_revoked(*row) for row in self._access.revoked_sessions(unit, since))
             return [

@@ -1,6 +1,6 @@
 """The ledger in PostgreSQL."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -81,14 +81,6 @@ class SqlLedgerRepository:
     def query(self, unit: UnitOfWork) -> Select[Any]:
         """Every entry of the unit's organisation, to be filtered, ordered and paged."""
         return select(*_ENTRY).where(_T.org_id == unit.tenant)
-
-
-def all_entries(ledger: LedgerRepository, unit: UnitOfWork, batch: int = 1000) -> Iterator[Entry]:
-    """Every entry of the unit's organisation in order, read in batches."""
-    after = 0
-    while entries := ledger.read(unit, after, batch):
-        yield from entries
-        after = entries[-1].place
 
 
 def to_entry(row: Any) -> Entry:

@@ -1,101 +1,44 @@
 """Reads, searches and verifies the ledger of an organisation."""
 
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from uuid import UUID
 
-from google.protobuf.timestamp_pb2 import Timestamp
-from raia.auth.v1 import audit_pb2, audit_service_pb2
+from raia.auth.v1 import audit_service_pb2
 from raia_kit.database import Database, UnitOfWork
-from raia_kit.errors import InvalidArgument
-from raia_kit.filtering import QueryFields
-from raia_kit.pagination import list_page, paginate
-from sqlalchemy import ColumnElement, and_
 
 from raia_auth.audit.domain import Entry, Verification, verify
-from raia_auth.audit.repository import LedgerRepository, all_entries, to_entry
-from raia_auth.audit.tables import ledger_entry
-
-_T = ledger_entry.c
-_NEWEST_FIRST = "place desc"
-FIELDS = QueryFields(
-    audit_pb2.AuditEntry.DESCRIPTOR,
-    {
-        "id": _T.id,
-        "place": _T.place,
-        "occurred_at": _T.occurred_at,
-        "service": _T.service,
-        "actor_user_id": _T.actor_user_id,
-        "actor_service": _T.actor_service,
-        "action": _T.action,
-        "resource_type": _T.resource_type,
-        "resource_id": _T.resource_id,
-        "outcome": _T.outcome,
-        "reason": _T.reason,
-        "request_id": _T.request_id,
-    },
-)
+from raia_auth.audit.repository import LedgerRepository, to_entry
+from raia_auth.audit.search import listed, searched
 
 
 class AuditService:
     """The use cases of AuditService's rpcs."""
 
-    def __init__(self, database: Database, ledger: LedgerRepository) -> None:
-        self._database, self._ledger = database, ledger
+    def __init__(self, database: Database, ledger: LedgerRepository, batch: int = 1000) -> None:
+        """``batch`` entries are read at a time to verify."""
+        self._database, self._ledger, self._batch = database, ledger, batch
 
     def page(self, unit: UnitOfWork, request: audit_service_pb2.ListAuditLogsRequest) -> tuple[list[Entry], str]:
         """One page of entries, last place first unless ordered otherwise, and the token of the next."""
-        page = list_page(unit.session, self._ledger.query(unit), FIELDS, request, default_order=_NEWEST_FIRST)
+        page = listed(unit.session, self._ledger.query(unit), request)
         return [to_entry(row) for row in page.rows], page.next_page_token
 
     def search(self, unit: UnitOfWork, request: audit_service_pb2.SearchAuditLogsRequest) -> tuple[list[Entry], str]:
         """One page of entries that meet every condition given, last place first, and the token of the next."""
-        asked = audit_service_pb2.SearchAuditLogsRequest()
-        asked.CopyFrom(request)
-        asked.ClearField("page_token")
-        asked.ClearField("page_size")
-        page = paginate(
-            unit.session,
-            self._ledger.query(unit).where(_conditions(request)),
-            FIELDS.order("", _NEWEST_FIRST),
-            page_size=request.page_size,
-            page_token=request.page_token,
-            query=asked.SerializeToString(deterministic=True).hex(),
-        )
+        page = searched(unit.session, self._ledger.query(unit), request)
         return [to_entry(row) for row in page.rows], page.next_page_token
 
     def verify(self, org_id: UUID) -> Verification:
-        """Recomputes every hash of the organisation's ledger, in one snapshot of it."""
-        with self._database.unit_of_work(org_id) as unit:
-            return verify(all_entries(self._ledger, unit))
+        """Recomputes every hash of the organisation's ledger, up to its end as it is then."""
+        return verify(self._entries(org_id))
 
-
-def _conditions(request: audit_service_pb2.SearchAuditLogsRequest) -> ColumnElement[bool]:
-    conditions: list[ColumnElement[bool]] = [_T.place > 0]
-    if request.HasField("start_time"):
-        conditions.append(_T.occurred_at >= _moment("start_time", request.start_time))
-    if request.HasField("end_time"):
-        conditions.append(_T.occurred_at < _moment("end_time", request.end_time))
-    if request.action.endswith(".*"):
-        # Names are compared byte by byte, so a prefix is a range of the index: "dataset." up to "dataset/".
-        prefix = _text("action", request.action)[:-1]
-        conditions.append(and_(_T.action >= prefix, _T.action < prefix[:-1] + chr(ord(".") + 1)))
-    elif request.action:
-        conditions.append(_T.action == _text("action", request.action))
-    for name in ("actor_user_id", "resource_type", "resource_id", "outcome"):
-        value = getattr(request, name)
-        if value:
-            conditions.append(_T[name] == _text(name, value))
-    return and_(*conditions)
-
-
-def _moment(field: str, timestamp: Timestamp) -> datetime:
-    try:
-        return timestamp.ToDatetime(UTC)
-    except (ValueError, OverflowError) as error:
-        raise InvalidArgument.of_field(field, "must lie in the years 1 to 9999") from error
-
-
-def _text(field: str, value: str) -> str:
-    if "\x00" in value:
-        raise InvalidArgument.of_field(field, "must not contain the character NUL")
-    return value.lower() if field == "actor_user_id" else value
+    def _entries(self, org_id: UUID) -> Iterator[Entry]:
+        """Every entry in order. Each batch is read in a unit of work of its own: hashing holds no connection."""
+        after = 0
+        while True:
+            with self._database.unit_of_work(org_id) as unit:
+                entries = self._ledger.read(unit, after, self._batch)
+            yield from entries
+            if len(entries) < self._batch:
+                return
+            after = entries[-1].place

@@ -19,7 +19,6 @@ from raia_kit.ids import new_id
 from raia_kit.metadata import AUDIT_ID
 
 from raia_auth import metrics
-from raia_auth.authentication.passwords import Hasher, Turnstile, check_password
 from raia_auth.authentication.throttle import Throttle
 from raia_auth.errors import (
     AccountInactive,
@@ -34,6 +33,7 @@ from raia_auth.organisations.domain import Membership, choose
 from raia_auth.organisations.events import USER_TOPIC
 from raia_auth.organisations.repository import MembershipRepository
 from raia_auth.organisations.service import OrganisationService
+from raia_auth.passwords import Hasher, Turnstile, check_password
 from raia_auth.schema import platform_tables
 from raia_auth.sessions.domain import Presented, Revocation
 from raia_auth.sessions.service import SessionService, SessionTokens

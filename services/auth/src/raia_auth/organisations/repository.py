@@ -24,6 +24,9 @@ _MEMBERSHIP = (
 )
 
 
+_FIRST_START_LOCK = 0x7261_6961_6669_7273
+
+
 class OrganisationRepository(Protocol):
     """Where organisations are kept."""
 
@@ -35,6 +38,9 @@ class OrganisationRepository(Protocol):
 
     def any(self, unit: UnitOfWork) -> bool:
         """Whether there is one at all."""
+
+    def lock_founding(self, unit: UnitOfWork) -> None:
+        """Makes other first starts wait until the transaction ends."""
 
     def all(self, unit: UnitOfWork) -> list[Organisation]:
         """Every organisation, oldest first."""
@@ -86,6 +92,10 @@ class SqlOrganisationRepository:
         """Whether there is one at all."""
         with platform_tables(unit):
             return bool(unit.session.scalar(select(exists(select(organisation.c.id)))))
+
+    def lock_founding(self, unit: UnitOfWork) -> None:
+        """Makes other first starts wait until the transaction ends."""
+        unit.session.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _FIRST_START_LOCK})
 
     def all(self, unit: UnitOfWork) -> list[Organisation]:
         """Every organisation, oldest first."""

@@ -6,9 +6,8 @@ from uuid import UUID
 from raia_kit.contract import job_permissions
 from raia_kit.database import Database, UnitOfWork
 from raia_kit.errors import InvalidArgument
-from sqlalchemy import select
 
-from raia_auth.access.tables import project_grant, resource_grant
+from raia_auth.access.repository import AccessRepository
 from raia_auth.errors import ScopeNotAllowed, SubjectInactive
 from raia_auth.keys.tokens import AccessToken, TokenIssuer
 from raia_auth.organisations.repository import MembershipRepository
@@ -22,11 +21,13 @@ class ExchangeService:
         self,
         database: Database,
         memberships: MembershipRepository,
+        access: AccessRepository,
         issuer: TokenIssuer,
         allowed: Callable[[str], frozenset[str]] = job_permissions,
     ) -> None:
         """``allowed`` answers the permissions that a service's jobs may be given: those of the contracts."""
-        self._database, self._memberships, self._issuer, self._allowed = database, memberships, issuer, allowed
+        self._database, self._memberships, self._access = database, memberships, access
+        self._issuer, self._allowed = issuer, allowed
 
     def exchange(
         self, service: str, user_id: UUID | None, org_id: UUID | None, job_id: str, wanted: Iterable[str]
@@ -53,15 +54,5 @@ class ExchangeService:
         membership = self._memberships.get(unit, user_id)
         if membership is None or not membership.is_active:
             raise SubjectInactive(user_id)
-        projects = unit.session.scalars(
-            select(project_grant.c.roles).where(
-                project_grant.c.org_id == unit.tenant, project_grant.c.user_id == user_id
-            )
-        )
-        resources = unit.session.scalars(
-            select(resource_grant.c.permissions).where(
-                resource_grant.c.org_id == unit.tenant, resource_grant.c.user_id == user_id
-            )
-        )
-        roles = {*membership.roles, *(role for granted in projects for role in granted)}
-        return permissions_of(roles).union(*resources)
+        roles, permissions = self._access.granted(unit, user_id)
+        return permissions_of({*membership.roles, *roles}) | permissions

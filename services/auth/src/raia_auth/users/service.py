@@ -8,12 +8,12 @@ from raia_kit.database import UnitOfWork
 from raia_kit.errors import NotFound
 from raia_kit.ids import new_id
 
-from raia_auth.authentication.passwords import Hasher, check_password
 from raia_auth.errors import EtagMismatch, LastAdmin
 from raia_auth.organisations.domain import Membership
 from raia_auth.organisations.events import emit_membership, emit_updated
 from raia_auth.organisations.repository import MembershipRepository
 from raia_auth.organisations.service import OrganisationService
+from raia_auth.passwords import Hasher, check_password
 from raia_auth.roles import ADMIN
 from raia_auth.sessions.domain import Revocation
 from raia_auth.sessions.service import SessionService

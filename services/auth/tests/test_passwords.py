@@ -5,8 +5,8 @@ import pytest
 from argon2 import PasswordHasher
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from raia_auth.authentication.passwords import PasswordHashing, check_password, is_importable
 from raia_auth.errors import PasswordWeak, SignInBusy
+from raia_auth.passwords import PasswordHashing, check_password, is_importable
 
 pytestmark = pytest.mark.fast
 
