@@ -16,7 +16,11 @@ from raia_launcher.settings import LauncherSettings
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point: returns the exit code; what a person can mend is told in one sentence."""
-    parsed = _parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    # What follows admin, --help too, is the auth service's to read.
+    own = given[:1] if given[:1] == ["admin"] else given
+    parsed = _parser().parse_args(own)
+    parsed.rest = given[len(own) :]
     try:
         settings = LauncherSettings()
         return int(parsed.run(settings, parsed))
@@ -48,8 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     archive = {"type": Path, "metavar": "FILE"}
     command("backup", _backup, "write database, objects and keys to FILE").add_argument("file", **archive)  # type: ignore[arg-type]
     command("restore", _restore, "make a new RAIA_HOME from FILE").add_argument("file", **archive)  # type: ignore[arg-type]
-    admin = command("admin", _admin, "create administrators and reset passwords: raia admin --help")
-    admin.add_argument("arguments", nargs=argparse.REMAINDER)
+    command("admin", _admin, "create administrators and reset passwords: raia admin --help")
     journey = command("journey", _journey, "take a journey through a running platform, with real results")
     journey.add_argument("--url", default="", help="where the platform is; the one of RAIA_HOME when left out")
     journey.add_argument("--email", default="", help="who signs in; the first administrator when left out")
@@ -130,7 +133,7 @@ def _admin(settings: LauncherSettings, parsed: argparse.Namespace) -> int:
         if auth is None:
             raise LauncherError("the auth service is not installed")
         values = services.environment(auth, home=home, settings=settings, admin_url=admin_url, known=known)
-        command = [sys.executable, "-m", auth.module, "admin", *parsed.arguments]
+        command = [sys.executable, "-m", auth.module, "admin", *parsed.rest]
         return subprocess.run(command, env=values, check=False).returncode
 
 

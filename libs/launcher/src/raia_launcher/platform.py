@@ -56,7 +56,8 @@ def up(settings: LauncherSettings, say: Say, *, with_parent: bool = False) -> in
         except StopRequested:
             pass
         finally:
-            say("stopping")
+            if supervisor.has_started:
+                say("stopping")
             supervisor.stop()
             home.services_file.unlink(missing_ok=True)
         return 0 if signals.count < 2 else 130

@@ -87,6 +87,11 @@ class Supervisor:
             for name in self._running:
                 log_files.rotate(self.logs / f"{name}.log", self.log_bytes)
 
+    @property
+    def has_started(self) -> bool:
+        """Whether there is anything to stop."""
+        return bool(self._running)
+
     def failures(self, name: str) -> int:
         """How often in a row the program has died soon after its start."""
         return self._running[name].failures
