@@ -30,7 +30,8 @@ def one_nan(value: float) -> float:
 
 
 double = st.floats().map(one_nan)
-float32 = st.floats(width=32).map(one_nan)
+# The largest float is printed with one digit more than protobuf prints, so that it can be read back.
+float32 = st.floats(width=32).filter(lambda value: abs(value) != 3.4028234663852886e38).map(one_nan)
 json_value = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | text,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(text, inner, max_size=4),
@@ -196,8 +197,8 @@ def test_whatever_is_accepted_means_what_protobuf_says(name: str, value: Any) ->
         assert error.path.startswith(name)
         assert error.description
         return
-    if name == "mask":
-        return  # snake_case is accepted here and refused there
+    if name == "mask" or (name == "values" and value is None):
+        return  # snake_case is accepted here and refused there; null for an array of Values breaks protobuf's reader
     assert ours == parse({name: value})
 
 

@@ -48,7 +48,7 @@ def test_ranges_are_cut_out(client: httpx.Client, header: str, expected: bytes) 
 
 def test_ranges_that_cannot_be_or_need_not_be(client: httpx.Client) -> None:
     outside = client.get(URL, headers={"range": "bytes=2000000-"})
-    assert (outside.status_code, reason(outside)) == (416, "RANGE_NOT_SATISFIABLE")
+    assert (outside.status_code, reason(outside)) == (416, "RANGE_INVALID")
     for header in ("bytes=0-1,5-6", "lines=0-1", "bytes=-", "bytes=5-2"):
         assert client.get(URL, headers={"range": header}).status_code == 200
     assert client.get(URL, headers={"range": "bytes=0-1", "if-range": '"v0"'}).status_code == 200

@@ -30,6 +30,8 @@ def serve(settings: GatewaySettings) -> int:
         http="httptools",
         ws="websockets-sansio",
         ws_max_size=_LARGEST_LIVE_MESSAGE,
+        # Events are small: compressing each for each connection costs more than it saves.
+        ws_per_message_deflate=False,
         lifespan="on",
         log_config=None,
         log_level="warning",

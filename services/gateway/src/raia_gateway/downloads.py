@@ -34,7 +34,7 @@ class Span:
 def requested_span(header: str, total: int) -> Span | None:
     """The one range that a Range header asks for; None when it is to be ignored.
 
-    Raises ``OutOfRange`` (RANGE_NOT_SATISFIABLE) when it lies outside the file.
+    Raises ``OutOfRange`` (RANGE_INVALID) when it lies outside the file.
     """
     match = _RANGE.match(header.replace(" ", ""))
     if match is None or not (match[1] or match[2]):
@@ -46,9 +46,7 @@ def requested_span(header: str, total: int) -> Span | None:
         if match[2] and int(match[2]) < start:
             return None
     if start >= total or end <= start:
-        raise OutOfRange(
-            f"the file has {total} bytes", reason="RANGE_NOT_SATISFIABLE", metadata={"total_bytes": str(total)}
-        )
+        raise OutOfRange(f"the file has {total} bytes", reason="RANGE_INVALID", metadata={"total_bytes": str(total)})
     return Span(start, end, total)
 
 

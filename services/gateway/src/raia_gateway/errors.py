@@ -15,8 +15,15 @@ from raia_kit.status import as_raia_error, from_status, http_status, to_status
 from raia_gateway.asgi import Header
 from raia_gateway.json_codec import CodecError, encode_message
 
-_HTTP_BY_REASON = {"METHOD_NOT_ALLOWED": 405, "NOT_ACCEPTABLE": 406, "BODY_TIMEOUT": 408}
-"""Statuses that only a REST edge can have."""
+_HTTP_BY_REASON = {
+    "METHOD_NOT_ALLOWED": 405,
+    "NOT_ACCEPTABLE": 406,
+    "BODY_TIMEOUT": 408,
+    "PAYLOAD_TOO_LARGE": 413,
+    "UNSUPPORTED_MEDIA_TYPE": 415,
+    "RANGE_INVALID": 416,
+}
+"""Statuses of the gateway's own errors that no gRPC code stands for."""
 
 JSON = b"application/json"
 """The content type of answers."""

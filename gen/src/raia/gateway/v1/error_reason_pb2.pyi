@@ -68,9 +68,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The client stopped sending in the middle of its body.
     Example: {"reason": "BODY_TIMEOUT", "domain": "raia.gateway"}
     """
-    ERROR_REASON_RANGE_NOT_SATISFIABLE: _ErrorReason.ValueType  # 12
+    ERROR_REASON_RANGE_INVALID: _ErrorReason.ValueType  # 12
     """The requested range lies outside the file.
-    Example: {"reason": "RANGE_NOT_SATISFIABLE", "domain": "raia.gateway", "metadata": {"total_bytes": "10"}}
+    Example: {"reason": "RANGE_INVALID", "domain": "raia.gateway", "metadata": {"total_bytes": "10"}}
     """
     ERROR_REASON_TOPIC_NOT_FOUND: _ErrorReason.ValueType  # 13
     """A WebSocket asks for a topic that does not exist or cannot be subscribed to.
@@ -134,9 +134,9 @@ ERROR_REASON_BODY_TIMEOUT: ErrorReason.ValueType  # 11
 """The client stopped sending in the middle of its body.
 Example: {"reason": "BODY_TIMEOUT", "domain": "raia.gateway"}
 """
-ERROR_REASON_RANGE_NOT_SATISFIABLE: ErrorReason.ValueType  # 12
+ERROR_REASON_RANGE_INVALID: ErrorReason.ValueType  # 12
 """The requested range lies outside the file.
-Example: {"reason": "RANGE_NOT_SATISFIABLE", "domain": "raia.gateway", "metadata": {"total_bytes": "10"}}
+Example: {"reason": "RANGE_INVALID", "domain": "raia.gateway", "metadata": {"total_bytes": "10"}}
 """
 ERROR_REASON_TOPIC_NOT_FOUND: ErrorReason.ValueType  # 13
 """A WebSocket asks for a topic that does not exist or cannot be subscribed to.

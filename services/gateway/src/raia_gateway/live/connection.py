@@ -140,9 +140,9 @@ class Connection:
             await asyncio.to_thread(self._admission.authorize, self.caller, permission)
         if len(self._permissions.keys() | permissions.keys()) > MOST_TOPICS:
             raise InvalidArgument.of_field("topics", f"a connection may subscribe to {MOST_TOPICS} topics")
-        fresh = frozenset(permissions) - self._permissions.keys()
+        fresh = frozenset(permissions.keys() - self._permissions.keys())
         if request.cursor:
-            if fresh != frozenset(permissions):
+            if fresh != permissions.keys():
                 raise InvalidArgument.of_field("topics", "unsubscribe before you resume a topic from a cursor")
             after = await self._resume(request.cursor, fresh)
         self._permissions |= permissions
@@ -195,11 +195,12 @@ class Connection:
                         self._go_live(topics)
                         return
                     for entry in entries:
+                        # A replay waits for its client: only what happens now can make a client too slow.
+                        await self.outbox.wait_half_empty()
                         self._replaying[entry.event.place] = entry.event.position
                         if entry.event.id not in seen:
                             seen.add(entry.event.id)
                             self._offer(entry)
-                    await self.outbox.wait_half_empty()
         except RaiaError as error:
             self.send(error_message(error, "", ""))
             self.end(1011, error.reason)

@@ -16,6 +16,7 @@ from raia_gateway.live.ring import Entry, Ring
 
 _PREFIX = "raia."
 _WAITING = 10_000
+_SLICE, _SLICE_BYTES = 50, 128 * 1024
 
 
 class Subscriber(Protocol):
@@ -77,6 +78,11 @@ class Hub:
         if not subscribers:
             self._subscribers.pop((topic, org_id), None)
 
+    @property
+    def listeners(self) -> int:
+        """Subscriptions of all connections together."""
+        return sum(map(len, self._subscribers.values()))
+
     def positions(self, topics: frozenset[str]) -> dict[TopicPartition, int]:
         """How far the topics have been handed out."""
         heads = self.ring.heads
@@ -107,15 +113,27 @@ class Hub:
         self._loop.call_soon_threadsafe(self._hand_out)
 
     def _hand_out(self) -> None:
-        with self._lock:
-            events, self._waiting = self._waiting, deque()
-            self._scheduled = False
-        for event in events:
+        """Gives out a slice of what waits, then lets connections send before the next: a burst makes nobody slow."""
+        size = 0
+        for _ in range(_SLICE):
+            with self._lock:
+                if not self._waiting:
+                    self._scheduled = False
+                    return
+                event = self._waiting.popleft()
             self._room.release()
-            entry = Entry(event)
-            self.ring.add(entry)
-            self._cursors.clear()
-            if entry.org_id is None:
-                continue
-            for subscriber in list(self._subscribers.get((event.topic, entry.org_id), ())):
-                subscriber.deliver(entry)
+            self._give(event)
+            size += len(event.payload)
+            if size > _SLICE_BYTES:
+                break
+        if self._loop is not None:
+            self._loop.call_soon(self._hand_out)
+
+    def _give(self, event: Event) -> None:
+        entry = Entry(event)
+        self.ring.add(entry)
+        self._cursors.clear()
+        if entry.org_id is None:
+            return
+        for subscriber in list(self._subscribers.get((event.topic, entry.org_id), ())):
+            subscriber.deliver(entry)
