@@ -19,7 +19,7 @@ from raia_kit.errors import (
     RaiaError,
     Unavailable,
 )
-from raia_kit.jobs import Dispatcher, Job, JobQueue, JobRecord, JobTakenOver, rows
+from raia_kit.jobs import Dispatcher, Job, JobQueue, JobRecord, JobTakenOver, rows, runner
 from raia_testing.postgres import ServiceDatabase
 from sqlalchemy import text
 
@@ -236,6 +236,27 @@ def test_a_hook_that_fails_does_not_keep_the_job_alive(world: World) -> None:
     world.start()
     assert world.ends(world.enqueue("failing"), "failed")
     assert world.effects() == []
+
+
+@pytest.mark.parametrize("error", [Aborted("changed", reason="ETAG_MISMATCH"), Unavailable("away", reason="AWAY")])
+def test_a_hook_whose_error_never_passes_does_not_keep_its_thread(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: RaiaError
+) -> None:
+    monkeypatch.setattr(runner, "_HOOK_TRIES", 3)
+    tries: list[int] = []
+
+    def on_failed(unit: UnitOfWork, record: JobRecord, _error: RaiaError) -> None:
+        tries.append(record.id)
+        raise error
+
+    @world.queue.task("failing", time_limit=30, on_failed=on_failed)
+    def failing(job: Job) -> None:
+        raise InvalidArgument("no", reason="NO")
+
+    dispatcher = world.start()
+    assert world.ends(world.enqueue("failing"), "failed")
+    assert len(tries) == 3
+    assert eventually(lambda: dispatcher.running() == 0)
 
 
 def test_a_dead_child_is_tried_again(world: World, tmp_path: Path) -> None:

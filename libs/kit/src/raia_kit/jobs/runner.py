@@ -1,10 +1,13 @@
 """Runs one attempt of a job on a thread and brings it to an end: done, failed, cancelled, or to be tried again."""
 
 import logging
+import math
 import random
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from raia_kit.compute import ComputePool
 from raia_kit.database import Database, UnitOfWork
@@ -20,6 +23,8 @@ _PASSING = {Kind.UNAVAILABLE, Kind.ABORTED}
 _UNWRITABLE = {*_PASSING, Kind.RESOURCE_EXHAUSTED}
 """Errors of the database after which the end of a job must be written again."""
 _MAX_TAKEOVERS = 10
+_HOOK_TRIES = 10
+"""How often a hook may meet a conflict, or an error of its own that passes, before the job ends without it."""
 _LONGEST_RETRY = 300.0
 
 
@@ -117,15 +122,15 @@ class Runner:
             rows.end(unit, record, status)
 
         try:
-            self._write(record, with_hook)
+            self._write(record, with_hook, tries=_HOOK_TRIES)
         except Exception:
             # Without this the job would be taken over and fail in the same way for ever.
             _LOG.exception("job %s (%s): its end could not be told to its owner", record.id, record.kind)
             self._write(record, lambda unit: rows.end(unit, record, status))
 
-    def _write(self, record: JobRecord, write: Callable[[UnitOfWork], None]) -> None:
-        """Commits ``write``; repeats it while the database is away, full or busy."""
-        pause = 0.1
+    def _write(self, record: JobRecord, write: Callable[[UnitOfWork], None], *, tries: float = math.inf) -> None:
+        """Commits ``write``; repeats it while the database is away, full or busy, up to ``tries`` times otherwise."""
+        pause, failures = 0.1, 0
         while True:
             try:
                 with self._unit(record) as unit:
@@ -134,7 +139,8 @@ class Runner:
             except JobTakenOver:
                 return
             except RaiaError as error:
-                if error.kind not in _UNWRITABLE:
+                failures += not _is_away(error)
+                if error.kind not in _UNWRITABLE or failures >= tries:
                     raise
                 if self.closing.wait(pause):
                     return
@@ -142,6 +148,11 @@ class Runner:
 
     def _unit(self, record: JobRecord) -> AbstractContextManager[UnitOfWork]:
         return opened(self._database, record)
+
+
+def _is_away(error: RaiaError) -> bool:
+    """Whether the database itself could not be written to, for a reason that has nothing to do with what was."""
+    return error.kind is not Kind.ABORTED and isinstance(error.__cause__, SQLAlchemyError)
 
 
 def _put_back(unit: UnitOfWork, record: JobRecord) -> None:
