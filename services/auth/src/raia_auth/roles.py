@@ -83,6 +83,9 @@ ROLES: dict[str, Role] = {
 }
 """The built-in roles by name."""
 
+ROLE_PERMISSIONS: dict[str, frozenset[str]] = {name: role.permissions for name, role in ROLES.items()}
+"""What each built-in role permits, by name."""
+
 ADMIN = "admin"
 """The role that the first user of an organisation gets and that an organisation never loses."""
 
