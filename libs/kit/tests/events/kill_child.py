@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from psycopg import Connection
-
 from raia_kit.database import Database, UnitOfWork
 from raia_kit.events.consumer import Consumer, ConsumerLoop
 from raia_kit.events.envelope import Event

@@ -8,9 +8,6 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
-from raia_testing.postgres import ServiceDatabase
-from sqlalchemy import text
-
 from raia.ingest.events.v1 import dataset_events_pb2
 from raia_kit.context import Actor
 from raia_kit.database import Database, UnitOfWork
@@ -23,6 +20,8 @@ from raia_kit.events.postgres import PostgresEventLog
 from raia_kit.events.relay import Relay
 from raia_kit.events.session import DirectSession
 from raia_kit.ids import new_id
+from raia_testing.postgres import ServiceDatabase
+from sqlalchemy import text
 
 _L = TypeVar("_L", bound=Loop)
 ORG = UUID("11111111-1111-7111-8111-111111111111")
@@ -148,7 +147,7 @@ class Rig:
         """What the administrator sees."""
         with psycopg.connect(self.service.admin_url) as connection:
             connection.execute("set search_path to raia_sample")
-            return connection.execute(statement, parameters).fetchall()  # type: ignore[arg-type]
+            return connection.execute(statement, parameters).fetchall()
 
     def effects(self, consumer: str) -> list[tuple[str, int]]:
         """Key and number of the effects, in the order in which they happened."""

@@ -5,13 +5,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from uuid import UUID, uuid4
 
 import pytest
-
 from raia.platform.events.v1 import dead_letter_events_pb2
 from raia.platform.v1 import dead_letter_pb2, dead_letter_service_pb2
-from raia_kit.context import Actor
+from raia_kit.context import Actor, Call, serving
+from raia_kit.contract import all_methods
 from raia_kit.database import UnitOfWork
 from raia_kit.dead_letters import DeadLetterServicer
 from raia_kit.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound, Unavailable
@@ -93,7 +94,7 @@ def test_several_consumers_each_get_every_event(rig: Rig) -> None:
         rig.consume(consumer(rig, name))
     rig.write(["a"] * 20)
     for name in ("first", "second"):
-        wait_until(lambda name=name: rig.effects(name) == [("a", number) for number in range(1, 21)])
+        wait_until(partial(lambda name: rig.effects(name) == [("a", number) for number in range(1, 21)], name))
 
 
 def test_an_event_that_is_published_again_has_no_second_effect(rig: Rig) -> None:
@@ -175,7 +176,7 @@ def test_two_that_both_believe_to_hold_the_lock_do_nothing_twice(rig: Rig) -> No
     others = [rig.start(DirectSession(rig.service.url, service=f"other{number}")) for number in range(2)]
     loops = [rig.consume(consumer(rig), session=session) for session in others]
     for loop in loops:  # each with a lock of its own
-        wait_until(lambda loop=loop: loop._lease is not None)
+        wait_until(partial(getattr, loop, "_lease"))
         loop._lease.assign(True)  # type: ignore[union-attr]
     rig.publish(*[rig.event(f"k{number % 3}", number) for number in range(1, 151)])
     wait_until(lambda: len(rig.effects("c")) >= 150)
@@ -270,7 +271,8 @@ def test_what_was_set_aside_is_told_on_the_dead_letter_topic(rig: Rig) -> None:
     rig.consume(consumer(rig, handler=fail, attempts=2))
     rig.write(["a"])
     found: list[Event] = []
-    wait_until(lambda: found.extend(reader.poll(0.5).events) or found)
+    while not found:
+        found += reader.poll(5.0).events
     told = found[0].decode()
     assert isinstance(told, dead_letter_events_pb2.EventSetAside)
     assert (told.consumer, told.topic, told.error, told.attempts) == ("c", rig.topic, "Poison", 2)
@@ -372,6 +374,30 @@ def test_dead_letters_are_paged_newest_first(postgres_rig: Rig) -> None:
         servicer.ListDeadLetters(request, None)  # type: ignore[arg-type]
     with pytest.raises(NotFound):
         replay(rig, str(uuid4()))
+
+
+def test_dead_letters_are_served_in_the_rpcs_own_unit_of_work(postgres_rig: Rig) -> None:
+    rig = postgres_rig
+
+    def fail(unit: UnitOfWork, event: Event) -> None:
+        raise Poison
+
+    rig.relay()
+    rig.consume(consumer(rig, handler=fail, attempts=1))
+    rig.write(["a"])
+    wait_until(lambda: letters(rig))
+    [replay_rpc] = [
+        method
+        for method in all_methods()
+        if method.full_name.endswith("platform.v1.DeadLetterService/ReplayDeadLetter")
+    ]
+    with pytest.raises(LookupError), rig.database.unit_of_work(ORG) as unit:
+        with serving(Call(replay_rpc, "r", "c", {}, unit=unit)):
+            replayed = replay(rig, letters(rig)[0].id)
+        assert replayed.status == "replaying"
+        unit.audit("dead_letter.replay")  # still as the tenant
+        raise LookupError
+    assert letters(rig)[0].status == "waiting", "it was rolled back with the rpc's transaction"
 
 
 def test_a_consumers_name_is_checked() -> None:

@@ -7,7 +7,6 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from raia_kit.context import Actor
 from raia_kit.errors import InvalidArgument
 from raia_kit.events.cursor import decode, encode

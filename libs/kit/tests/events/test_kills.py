@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
-
 from raia_kit.events.envelope import Event
 from raia_kit.events.tail import Tail
 

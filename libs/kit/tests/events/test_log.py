@@ -8,7 +8,6 @@ import psycopg
 import pytest
 from kafka import KafkaAdminClient
 from kafka import TopicPartition as KafkaPartition
-
 from raia_kit.errors import InvalidArgument, OutOfRange
 from raia_kit.events import cursor
 from raia_kit.events.envelope import Event, TopicPartition
@@ -18,7 +17,8 @@ from .rig import ORG, Rig, number_of, wait_until, write_next
 
 
 def drain(reader: LogReader, count: int, seconds: float = 15.0) -> list[Event]:
-    end, found = time.monotonic() + seconds, []
+    end = time.monotonic() + seconds
+    found: list[Event] = []
     while len(found) < count and time.monotonic() < end:
         found.extend(reader.poll(0.5).events)
     return found

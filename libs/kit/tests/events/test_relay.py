@@ -4,7 +4,6 @@ import threading
 
 import psycopg
 import pytest
-
 from raia_kit.events.kafka import KafkaEventLog
 from raia_kit.events.loop import backoff
 from raia_kit.events.relay import Relay

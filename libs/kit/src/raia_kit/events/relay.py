@@ -65,7 +65,8 @@ class Relay(Loop):
         """Publishes one batch; waits when there was none, or while another process is the relay."""
         connection = self._open()
         if not self._leader and not self._lead(connection):
-            return _POLL_SECONDS
+            self.pause(_POLL_SECONDS)  # commits need not wake one that stands by
+            return 0.0
         published = self._publish(connection)
         self._measure(connection)
         return 0.0 if published else _POLL_SECONDS

@@ -11,6 +11,7 @@ from raia_kit.events.log import EventLog, LogReader, Positions, Start
 from raia_kit.events.loop import Loop
 
 _POLL_SECONDS = 0.5
+_FIRST_POLL_SECONDS = 0.05  # until it is current for the first time, somebody waits for it
 _REMEMBERED = 10_000
 
 
@@ -71,7 +72,7 @@ class Tail(Loop):
         """Gives what one look at the log brings."""
         try:
             reader = self._open()
-            found = reader.poll(_POLL_SECONDS)
+            found = reader.poll(_POLL_SECONDS if self._caught_up_at > 0 else _FIRST_POLL_SECONDS)
         except OutOfRange:
             if self._on_expired is None:
                 raise
@@ -97,10 +98,10 @@ class Tail(Loop):
 
     def _open(self) -> LogReader:
         if self._reader is None:
-            # Once it has a place, partitions that it has not seen are new and read from their beginning.
-            start: Start = "earliest" if self._positions and self._caught_up_at > 0 else self._start
-            self._reader = self._log.reader(self._topics, self._positions, start)
+            self._reader = self._log.reader(self._topics, self._positions, self._start)
             self._positions = self._reader.positions
+            # From now on, partitions that it has not seen are new and read from their beginning.
+            self._start = "earliest"
         return self._reader
 
     def _give(self, event: Event) -> None:
