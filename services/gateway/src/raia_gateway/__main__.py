@@ -1,11 +1,13 @@
 """``python -m raia_gateway``: serves REST, OpenAPI and WebSockets until it is told to stop."""
 
 import argparse
+import asyncio
 import http.client
 import signal
 import sys
 
 import uvicorn
+import uvloop
 from prometheus_client import start_http_server
 from raia_kit.logs import start_logging
 from raia_kit.telemetry import start_tracing
@@ -21,12 +23,27 @@ def serve(settings: GatewaySettings) -> int:
     start_logging("gateway", settings.log_level)
     stop_tracing = start_tracing("gateway", settings.otlp_endpoint)
     exporter, _ = start_http_server(settings.metrics_port, addr=settings.http_host)
+    # The server raises the signals that stopped it once more when it has ended, for whoever handled them before: here
+    # nobody must, or the process would die before it has closed anything.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(settings))
+    finally:
+        exporter.shutdown()
+        exporter.server_close()
+        stop_tracing()
+    return 0
+
+
+async def _serve(settings: GatewaySettings) -> None:
+    """Builds and serves in one loop: the channels to the services belong to the loop they are made in."""
     gateway = build(settings)
     config = uvicorn.Config(
         gateway.application,
         host=settings.http_host,
         port=settings.http_port,
-        loop="uvloop",
         http="httptools",
         ws="websockets-sansio",
         ws_max_size=_LARGEST_LIVE_MESSAGE,
@@ -42,18 +59,10 @@ def serve(settings: GatewaySettings) -> int:
         timeout_graceful_shutdown=settings.shutdown_seconds,
         backlog=2048,
     )
-    # The server raises the signals that stopped it once more when it has ended, for whoever handled them before: here
-    # nobody must, or the process would die before it has closed anything.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
     try:
-        uvicorn.Server(config).run()
+        await uvicorn.Server(config).serve()
     finally:
-        gateway.close()
-        exporter.shutdown()
-        exporter.server_close()
-        stop_tracing()
-    return 0
+        await asyncio.to_thread(gateway.close)
 
 
 def health(settings: GatewaySettings) -> int:
