@@ -1,5 +1,6 @@
 import base64
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +16,8 @@ from raia_auth.keys.tokens import TokenIssuer
 from raia_kit.errors import Unavailable
 from raia_kit.ids import new_id
 from sqlalchemy import select
+
+from ..rig import wait_until
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -123,3 +126,16 @@ def test_keys_in_memory_go_on_while_the_database_is_away(service_database, clock
         finally:
             connection.execute("alter role raia_auth login")
     assert keys.signing_key().kid != kid
+
+
+def test_who_signs_within_a_transaction_waits_for_no_second_connection(service_database, clock):
+    database = service_database("auth", pool_size=1).database
+    keys = ring(database, clock)
+    kid = keys.signing_key().kid
+    keys._loaded_at = stale = float("-inf")
+    with database.platform_unit_of_work() as unit:
+        unit.session.execute(select(signing_key.c.kid))
+        begun = time.monotonic()
+        assert keys.signing_key().kid == kid
+        assert time.monotonic() - begun < 1
+    wait_until(lambda: keys._loaded_at != stale)

@@ -4,12 +4,13 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from joserfc.jwk import OKPKey
 from raia_kit.database import Database, UnitOfWork
-from raia_kit.errors import RaiaError, Unavailable
+from raia_kit.errors import Unavailable
 
 from raia_auth.keys.domain import TAIL, SigningKey, period_of_next, published, signer
 from raia_auth.keys.repository import SigningKeyRepository
@@ -25,11 +26,20 @@ def _purpose(kid: str) -> str:
     return f"signing-key:{kid}"
 
 
+@dataclass(frozen=True)
+class _Held:
+    """The keys in memory, and the private halves of those that are published."""
+
+    keys: tuple[SigningKey, ...] = ()
+    opened: Mapping[str, OKPKey] = field(default_factory=dict)
+
+
 class KeyRing:
     """Signs with the key of the moment and publishes those whose tokens may be alive.
 
-    The keys are read from the database once a minute at most; the reading that finds a successor due makes it, under
-    a lock that lets one process do so.
+    The keys are read from the database about once a minute; the reading that finds a successor due makes it, under a
+    lock that lets one process do so. Who signs while keys are known never waits for that reading: it happens on a
+    thread of its own, because callers may hold a connection and would wait for a second one of the same pool.
     """
 
     def __init__(
@@ -40,44 +50,45 @@ class KeyRing:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database, self._repository, self._sealer, self._now = database, keys, sealer, now
-        self._lock = threading.Lock()
-        self._keys: list[SigningKey] = []
-        self._opened: dict[str, OKPKey] = {}
+        self._loading = threading.Lock()
+        self._held = _Held()
         self._loaded_at = float("-inf")
 
     def signing_key(self) -> OKPKey:
         """The private key that signs now; its ``kid`` goes into the token's header."""
-        key = signer(self._current(), self._now())
+        held = self._current()
+        key = signer(held.keys, self._now())
         if key is None:
             raise Unavailable("no signing key is active", reason="SIGNING_KEY_MISSING", retry_after=1.0)
-        return self._opened[key.kid]
+        return held.opened[key.kid]
 
     def public_keys(self) -> list[dict[str, str]]:
         """The JWK Set's keys, newest first, without private halves."""
-        return [key.public_key for key in published(self._current(), self._now())]
+        return [key.public_key for key in published(self._current().keys, self._now())]
 
     def reload(self) -> None:
         """Reads the keys again and makes the successor if one is due."""
-        with self._lock:
+        with self._loading:
             self._load()
 
-    def _current(self) -> list[SigningKey]:
-        with self._lock:
-            stale = time.monotonic() - self._loaded_at > _RELOAD_SECONDS
-            missing = signer(self._keys, self._now()) is None
-            if stale or missing:
-                self._refresh(missing)
-            return self._keys
+    def _current(self) -> "_Held":
+        if signer(self._held.keys, self._now()) is None:
+            with self._loading:
+                if signer(self._held.keys, self._now()) is None:
+                    self._load()
+        elif time.monotonic() - self._loaded_at > _RELOAD_SECONDS and self._loading.acquire(blocking=False):
+            threading.Thread(target=self._refresh, name="signing-keys", daemon=True).start()
+        return self._held
 
-    def _refresh(self, needed: bool) -> None:
-        """Reads the keys again; while the database is away, those in memory go on."""
+    def _refresh(self) -> None:
+        """Reads the keys again and frees the lock; while the database is away, those in memory go on."""
         try:
             self._load()
-        except RaiaError:
-            if needed:
-                raise
+        except Exception:
             _LOG.warning("signing keys could not be read again", exc_info=True)
             self._loaded_at = time.monotonic() - _RELOAD_SECONDS + _RETRY_SECONDS
+        finally:
+            self._loading.release()
 
     def _load(self) -> None:
         now = self._now()
@@ -93,8 +104,8 @@ class KeyRing:
                     self._repository.forget(unit, now)
                     keys.append(key)
             self._reseal(unit, keys)
-        opened = {key.kid: self._opened.get(key.kid) or self._open(key) for key in published(keys, now)}
-        self._keys, self._opened, self._loaded_at = keys, opened, time.monotonic()
+        opened = {key.kid: self._held.opened.get(key.kid) or self._open(key) for key in published(keys, now)}
+        self._held, self._loaded_at = _Held(tuple(keys), opened), time.monotonic()
 
     def _reseal(self, unit: UnitOfWork, keys: list[SigningKey]) -> None:
         """Moves keys to the envelope key of the settings after it was replaced."""
