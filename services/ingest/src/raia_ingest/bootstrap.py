@@ -44,9 +44,9 @@ class PoolPart:
         return True, ""
 
 
-def build(settings: IngestSettings) -> Service:
-    """The service, composed."""
-    runtime = Runtime(settings)
+def build(settings: IngestSettings, runtime: Runtime | None = None) -> Service:
+    """The service, composed, on the runtime that the settings describe unless one is given."""
+    runtime = runtime or Runtime(settings)
     changes = Changes()
     datasets, profiles = DatasetRepository(), ProfileRepository()
     previews = _pool("previews", settings, settings.preview_children)

@@ -22,8 +22,8 @@ class IngestSettings(ServiceSettings):
     """Bytes of uploaded files that one organisation may keep; 0 is no limit."""
     read_at_once_bytes: int = Field(default=8 * 1024**2, ge=0)
     """Files up to this size are read while the uploader waits; larger ones by a job."""
-    read_at_once_seconds: float = Field(default=2.0, gt=0)
-    """How long an upload waits for its file to be read before a job takes over."""
+    read_at_once_seconds: float = Field(default=10.0, gt=0)
+    """How long an upload waits for such a file, the start of a compute child included, before a job takes over."""
     read_time_limit: float = Field(default=3600, gt=0)
     """Seconds that reading a file may take."""
     profile_time_limit: float = Field(default=3600, gt=0)

@@ -46,6 +46,13 @@ def test_types_are_those_that_the_file_states(read: Reader, tmp_path: Path) -> N
     }  # fmt: skip
 
 
+def test_not_a_number_is_missing_and_noted(read: Reader, tmp_path: Path) -> None:
+    table = pa.table({"x": pa.array([1.0, float("nan"), None, float("inf")])})
+    found = read(_write(tmp_path / "in.parquet", table), "in.parquet")
+    assert found.column("x") == [1.0, None, None, float("inf")]
+    assert "nan_values" in found.note_kinds
+
+
 def test_repeated_names_are_told_apart(read: Reader, tmp_path: Path) -> None:
     table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
     assert read(_write(tmp_path / "in.parquet", table), "in.parquet").rows == [{"a": 1, "a_2": 2}]

@@ -25,6 +25,7 @@ def to_proto(dataset: Dataset, profile: Profile) -> profile_pb2.DatasetProfile:
     if profile.completed_at is not None:
         message.completed_at.FromDatetime(profile.completed_at)
     if profile.statistics is not None:
-        ParseDict({"notes": (version.schema_info or {}).get("notes", [])}, message)
-        ParseDict(dict(profile.statistics), message)
+        found = dict(profile.statistics)
+        found["notes"] = [*(version.schema_info or {}).get("notes", []), *found["notes"]]
+        ParseDict(found, message)
     return message

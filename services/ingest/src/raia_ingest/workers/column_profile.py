@@ -33,16 +33,13 @@ class ColumnProfiler:
 
     def profile(self) -> dict[str, Any]:
         """The column's profile, named as in the contract's ``ColumnProfile``."""
-        infinite = nan = 0
-        present = f"{self._alias} is not null"
-        if self._kind == "float":
-            infinite, nan = self._row(
-                f"select count(*) filter (isinf({self._alias})), count(*) filter (isnan({self._alias})) from data"
-            )
-            present += f" and not isnan({self._alias})"
         self._connection.execute(
-            f"create or replace temp table g as select {self._alias} v, count(*) n from data where {present} group by 1"
+            f"create or replace temp table g as select {self._alias} v, count(*) n from data "
+            f"where {self._alias} is not null group by 1"
         )
+        infinite = 0
+        if self._kind == "float":
+            (infinite,) = self._row("select coalesce(sum(n) filter (isinf(v)), 0)::bigint from g")
         distinct, count = self._row("select count(*), coalesce(sum(n), 0)::bigint from g")
         missing = self._rows - count
         profile: dict[str, Any] = {
@@ -52,7 +49,6 @@ class ColumnProfiler:
             "missing_fraction": missing / self._rows if self._rows else 0.0,
             "distinct_count": distinct,
             "infinite_count": infinite,
-            "nan_count": nan,
             "top_values": self._top(),
             "histogram": [],
         }

@@ -13,6 +13,7 @@ from raia_ingest.workers.kinds import NULL_TOKENS, Kind
 
 SAMPLE_CHARACTERS = 256 * 1024
 _SAMPLE_RECORDS = 500
+_JUDGED_COLUMNS = 200
 _DELIMITERS = (",", ";", "\t", "|", ":", "^", "~", "\x01", "\x1f", " ")
 _RARE = frozenset(":^~ ")
 _CELL = re.compile(
@@ -159,13 +160,13 @@ def _has_header(records: list[list[str]], width: int) -> bool:
     """Whether the first record names the columns, judged by how it differs from those below it."""
     if not records:
         return False
-    first = [cell.strip() for cell in records[0]]
+    first = [cell.strip() for cell in records[0][:_JUDGED_COLUMNS]]
     below = [record for record in records[1:] if len(record) == width]
     if _kinds_of([first], len(first)).count(Kind.STRING) == 0 and any(first):
         return False
     if not below:
         return all(first) or len(records) > 1
-    kinds = _kinds_of(below, width)
+    kinds = _kinds_of(below, min(width, _JUDGED_COLUMNS))
     tops = _kinds_of([first], len(first))
     score = 0
     for position, (kind, top) in enumerate(zip(kinds, tops, strict=False)):

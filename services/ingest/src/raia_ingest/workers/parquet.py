@@ -39,6 +39,28 @@ class ArrowColumn:
         return self.conversion
 
 
+class _FloatColumn(ArrowColumn):
+    """Floats whose NaN become missing: readers of statistics in Parquet do not expect them, and they are no number."""
+
+    _nan = 0
+
+    def take(self, raw: pa.Array) -> pa.Array:
+        """The block as 64-bit floats without NaN."""
+        values = self.convert(raw)
+        nan = pc.is_nan(values)
+        count = pc.sum(nan).as_py() or 0
+        self._nan += count
+        return pc.if_else(nan, pa.scalar(None, pa.float64()), values) if count else values
+
+    def restart(self) -> None:
+        """Counts anew."""
+        self._nan = 0
+
+    def notes(self) -> list[Note]:
+        """How many NaN there were."""
+        return [("nan_values", f"read as missing: {self._nan:,} × NaN")] if self._nan else []
+
+
 class ParquetSource:
     """A Parquet file."""
 
@@ -142,6 +164,8 @@ def _caster(stated: pa.DataType, kind: Kind) -> ArrowColumn:
     target = ARROW_TYPES[kind]
     if pa.types.is_uint64(stated):
         return ArrowColumn(kind, _unsigned)
+    if kind is Kind.FLOAT:
+        return _FloatColumn(kind, lambda raw: pc.cast(raw, target))
     if stated == target:
         return ArrowColumn(kind, lambda raw: raw)
     lossy = getattr(stated, "unit", "") == "ns"

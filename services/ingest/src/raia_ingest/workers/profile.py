@@ -93,8 +93,6 @@ def _notes(profiles: list[dict[str, Any]], numeric: int) -> list[dict[str, str]]
         if profile["infinite_count"]:
             text = f"{profile['infinite_count']:,} values are infinite; no statistic includes them"
             notes.append({"kind": "infinite_values", "column": name, "message": text})
-        if profile.pop("nan_count", 0):
-            notes.append({"kind": "nan_values", "column": name, "message": "NaN counts as missing"})
         tokens = profile.pop("null_like_count", 0)
         if tokens:
             text = f"{tokens:,} texts such as NA or NULL may mean missing; a text column keeps them"
