@@ -70,6 +70,19 @@ def test_sign_ins_are_recorded_refused_ones_too(rig):
     ]
 
 
+def test_entries_of_sign_ins_say_where_they_came_from(rig):
+    person = rig.register()
+    failure_of(lambda: rig.login(person.email, "not the password"))
+    refresh(rig, person.tokens.refresh_token)
+    entries = "select action, outcome, details ->> 'client_address' from audit_entry where org_id = %s order by id"
+    assert rig.rows(entries, person.org_id) == [
+        ("auth.register", "success", "127.0.0.1"),
+        ("auth.login", "success", "127.0.0.1"),
+        ("auth.login", "denied", "127.0.0.1"),
+        ("auth.refresh", "success", "127.0.0.1"),
+    ]
+
+
 def test_the_answer_names_its_entry_in_the_ledger(rig):
     person = rig.register()
     request = authn.LoginRequest(email=person.email, password=person.password)

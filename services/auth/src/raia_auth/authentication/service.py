@@ -167,6 +167,7 @@ class AuthenticationService:
                 resource_id=session.session_id,
                 outcome="denied" if error else "success",
                 reason=error.reason if error else "",
+                details=_origin(),
             )
         current_call().trailers[AUDIT_ID] = str(entry)
         # The revocation of a reused token's session is committed by now; only then may the call fail.
@@ -239,6 +240,7 @@ class AuthenticationService:
                     resource_id=str(membership.user_id),
                     outcome="denied",
                     reason=error.reason,
+                    details=_origin(),
                 )
         raise error
 
@@ -248,6 +250,11 @@ def _recorded_as(user_id: UUID, org_id: UUID) -> None:
     call = current_call()
     call.audit_user_id, call.audit_org_id, call.audit_resource_type = user_id, org_id, "user"
     call.audit_resource_id = str(user_id)
+
+
+def _origin() -> dict[str, str]:
+    address = current_call().client_address
+    return {"client_address": address} if address else {}
 
 
 def _refusal(presented: Presented) -> RaiaError | None:
