@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 from google.api import httpbody_pb2
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from raia_kit.contract import MethodContract
 from raia_kit.errors import Kind
 from raia_kit.faults import Faults
@@ -18,11 +19,13 @@ from raia_kit.telemetry import server_span
 from raia_gateway import metrics
 from raia_gateway.admission import Admission
 from raia_gateway.asgi import ClientDisconnected, Receive, Scope, Send
+from raia_gateway.docs_page import DocsPage
 from raia_gateway.downloads import Download
 from raia_gateway.endpoint import Endpoint, Handler, compile_endpoints
 from raia_gateway.errors import MethodNotAllowed, RouteNotFound, answer
 from raia_gateway.exchange import Exchange
 from raia_gateway.headers import API_POLICY, CommonHeaders
+from raia_gateway.openapi.document import OpenApiPage, build_document
 from raia_gateway.routes import Matcher
 from raia_gateway.streams import ServerStream
 from raia_gateway.unary import Unary, trailer_headers
@@ -81,7 +84,13 @@ class Application:
             if name not in handlers:
                 handlers[name] = self._handler(endpoint)
             self._matcher.add(endpoint.binding.method, endpoint.binding.template, (endpoint, handlers[name]))
+        self._pages = {**parts.pages}
         self._histograms: dict[tuple[str, str, int], Any] = {}
+
+    def describe(self, descriptors: FileDescriptorSet, version: str) -> None:
+        """Serves ``/openapi.json``, made from the routes and the contracts' comments, and ``/docs``."""
+        self._pages["/openapi.json"] = OpenApiPage(build_document(self.endpoints, descriptors, version))
+        self._pages["/docs"] = DocsPage()
 
     def _handler(self, endpoint: Endpoint) -> Handler:
         contract, admission, upstream = endpoint.contract, self._parts.admission, self._parts.upstream
@@ -144,7 +153,7 @@ class Application:
             await self._options(exchange)
             return
         reading = "GET" if method == "HEAD" else method
-        page = self._parts.pages.get(scope["path"])
+        page = self._pages.get(scope["path"])
         if page is not None:
             if reading != "GET":
                 raise MethodNotAllowed(method, ["GET", "HEAD"])
@@ -158,7 +167,7 @@ class Application:
 
     async def _options(self, exchange: Exchange) -> None:
         path = exchange.scope["path"]
-        methods = {"GET"} if path in self._parts.pages else self._matcher.methods(exchange.scope["raw_path"])
+        methods = {"GET"} if path in self._pages else self._matcher.methods(exchange.scope["raw_path"])
         if not methods:
             raise RouteNotFound(path)
         offered = sorted(methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set()))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from raia_kit.access import AccessIndex, AuthAccessSource
 from raia_kit.channels import ServiceChannels
-from raia_kit.contract import MethodContract, all_methods
+from raia_kit.contract import MethodContract, all_methods, descriptor_set
 from raia_kit.faults import Faults
 from raia_kit.identity import ServiceIdentity, TokenVerifier, jwks_of_auth
 from raia_kit.rate_limit import InProcessRateLimiter, rates
@@ -89,7 +89,9 @@ def build(settings: GatewaySettings) -> Gateway:
         startup=(starting.begin,),
         shutdown=(starting.end, upstream.close),
     )
-    return Gateway(Application(parts), stack)
+    application = Application(parts)
+    application.describe(descriptor_set(), version_of("gateway"))
+    return Gateway(application, stack)
 
 
 def _live(
