@@ -22,6 +22,8 @@ from raia_kit.ids import new_id
 from raia_kit.tracing import current_traceparent
 
 _ABORTED = {"40001", "40P01", "55P03", "57014"}
+_INSERT_AUDIT_ENTRY = insert(tables.audit_entry)
+_INSERT_EVENT = insert(tables.outbox)
 _FULL = {"53100", "53200", "53300"}
 _UNSTORABLE = {"22021", "22P05"}
 LARGEST_EVENT = 6 * 1024 * 1024
@@ -64,16 +66,15 @@ class UnitOfWork:
             "time": datetime.now(UTC).isoformat(),
             "source": self.service,
         }
-        self.session.execute(
-            insert(tables.outbox).values(
-                id=event_id,
-                topic=topic,
-                key=key,
-                type=message.DESCRIPTOR.full_name,
-                headers=headers,
-                payload=payload,
-            )
-        )
+        row = {
+            "id": event_id,
+            "topic": topic,
+            "key": key,
+            "type": message.DESCRIPTOR.full_name,
+            "headers": headers,
+            "payload": payload,
+        }
+        self.session.execute(_INSERT_EVENT, row)
         return event_id
 
     def audit(
@@ -92,37 +93,34 @@ class UnitOfWork:
         ``details`` holds JSON values and no secret; ``raia_kit.audit`` says what is cut. ``org_id`` is needed in a
         platform unit of work alone.
         """
-        entry_id, now, org = new_id(), datetime.now(UTC), org_id or self.tenant
-        resource_id, kept = recorded_name(resource_id), recorded_details(details or {})
-        self.session.execute(
-            insert(tables.audit_entry).values(
-                org_id=org,
-                id=entry_id,
-                occurred_at=now,
-                actor_user_id=self.actor.user_id,
-                actor_service=self.actor.service,
-                action=action,
-                resource_type=resource_type,
-                resource_id=resource_id,
-                outcome=outcome,
-                reason=reason,
-                request_id=self.request_id,
-                details=kept,
-            )
-        )
+        now, org = datetime.now(UTC), org_id or self.tenant
+        facts = {
+            "action": action,
+            "resource_type": resource_type,
+            "resource_id": recorded_name(resource_id),
+            "outcome": outcome,
+            "reason": reason,
+            "request_id": self.request_id,
+        }
+        entry_id, kept = new_id(), recorded_details(details or {})
+        row = {
+            "org_id": org,
+            "id": entry_id,
+            "occurred_at": now,
+            "actor_user_id": self.actor.user_id,
+            "actor_service": self.actor.service,
+            "details": kept,
+        }
+        self.session.execute(_INSERT_AUDIT_ENTRY, row | facts)
         recorded = audit_events_pb2.AuditEntryRecorded(
             id=str(entry_id),
             org_id=str(org),
             service=self.service,
             actor_user_id=str(self.actor.user_id or ""),
             actor_service=self.actor.service or "",
-            action=action,
-            resource_type=resource_type,
-            resource_id=resource_id,
-            outcome=outcome,
-            reason=reason,
-            request_id=self.request_id,
         )
+        for name, value in facts.items():
+            setattr(recorded, name, value)
         recorded.occurred_at.FromDatetime(now)
         recorded.details.update(kept)
         self.emit(recorded, key=str(org), topic=f"raia.{self.service}.audit_entry")
