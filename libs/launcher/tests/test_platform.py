@@ -151,7 +151,7 @@ class Platform:
 
 
 def gone(processes: list[psutil.Process]) -> list[str]:
-    _, alive = psutil.wait_procs(processes, timeout=20)
+    _, alive = psutil.wait_procs(processes, timeout=40)
     return [str(process) for process in alive if process.status() != psutil.STATUS_ZOMBIE]
 
 
@@ -266,7 +266,7 @@ def test_it_ends_with_the_process_that_started_it_if_asked(site: Path, start: Ca
     platform.out.unlink()
     command = f"{sys.executable} -m raia_launcher up --with-parent > {platform.out} 2>&1; true"
     shell = subprocess.Popen(["sh", "-c", command], env=platform.environment)
-    end = time.monotonic() + 60
+    end = time.monotonic() + 100
     while not platform.out.exists() or "RAIA is up" not in platform.said():
         assert time.monotonic() < end, platform.said()
         time.sleep(0.1)

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -45,14 +44,13 @@ def up(settings: LauncherSettings, say: Say, *, with_parent: bool = False) -> in
 
     ``with_parent`` ends it too when the process that started it is gone: make neither passes signals on nor waits.
     """
-    parent = os.getppid() if with_parent else None
     home = Home.open(settings.home)
-    with HomeLock(home.lock_file), StopSignals() as signals:
+    with HomeLock(home.lock_file), StopSignals(with_parent=with_parent) as signals:
         supervisor = Supervisor(home.logs, signals, say, settings.log_bytes)
         try:
             with signals.interrupting():
                 Start(home, settings, supervisor, say).run()
-            supervisor.run(lambda: parent is not None and os.getppid() != parent)
+            supervisor.run()
         except StopRequested:
             pass
         finally:

@@ -20,8 +20,10 @@ class StopSignals:
     explicitly. SIGHUP stays ignored where it is, which is what nohup asks for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, with_parent: bool = False) -> None:
+        """``with_parent``: the end of the process that started this one counts as a signal; ``wait`` notices it."""
         self.count = 0
+        self._parent = os.getppid() if with_parent else None
         self.on_second: Callable[[], None] = lambda: None
         self._raising = False
         self._read, self._write = -1, -1
@@ -62,6 +64,8 @@ class StopSignals:
         select.select([self._read], [], [], max(0.0, seconds))
         with contextlib.suppress(BlockingIOError):
             os.read(self._read, 4096)
+        if self._parent not in {None, os.getppid()} and not self.count:
+            self._stop(signal.SIGTERM, None)
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self.count += 1

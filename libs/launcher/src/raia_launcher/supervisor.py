@@ -68,9 +68,9 @@ class Supervisor:
         self._running[program.name] = _Running(program, process, time.monotonic())
         return process
 
-    def run(self, over: Callable[[], bool] = lambda: False) -> None:
-        """Restarts what dies until a signal asks to stop, or ``over``, asked every second, says so."""
-        while not self.signals.count and not over():
+    def run(self) -> None:
+        """Restarts what dies until a signal asks to stop."""
+        while not self.signals.count:
             self.tick(1.0)
 
     def tick(self, seconds: float) -> None:
