@@ -9,7 +9,7 @@ import grpc
 from google.protobuf import json_format
 from raia.platform.events.v1 import dead_letter_events_pb2
 from raia.platform.v1 import dead_letter_pb2, dead_letter_service_pb2, dead_letter_service_pb2_grpc
-from sqlalchemy import RowMapping, func, select, text, update
+from sqlalchemy import ColumnElement, RowMapping, func, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from raia_kit.context import current_call_or_none
@@ -94,20 +94,23 @@ class DeadLetterStore:
         statement = select(func.count()).select_from(dead_letter).where(dead_letter.c.status == "waiting")
         return int(unit.session.execute(statement).scalar_one())
 
-    def page(self, unit: UnitOfWork, before: UUID | None, limit: int) -> Sequence[RowMapping]:
-        """Up to ``limit`` rows, newest first, older than the one with id ``before``."""
-        statement = select(dead_letter).order_by(dead_letter.c.id.desc()).limit(limit)
+    def page(
+        self, unit: UnitOfWork, before: UUID | None, limit: int, org_id: UUID | None = None
+    ) -> Sequence[RowMapping]:
+        """Up to ``limit`` rows, newest first, older than the one with id ``before``; of one organisation if given."""
+        statement = select(dead_letter).where(_of(org_id)).order_by(dead_letter.c.id.desc()).limit(limit)
         if before is not None:
             statement = statement.where(dead_letter.c.id < before)
         return unit.session.execute(statement).mappings().all()
 
-    def put_back(self, unit: UnitOfWork, letter_id: UUID) -> RowMapping:
+    def put_back(self, unit: UnitOfWork, letter_id: UUID, org_id: UUID | None = None) -> RowMapping:
         """Gives a dead letter back to its consumer, which takes it within about a second.
 
-        Raises ``NotFound``; ``FailedPrecondition`` when it has been replayed already. Putting back twice is once.
+        Raises ``NotFound``, also for another organisation's if one is given; ``FailedPrecondition`` when it has been
+        replayed already. Putting back twice is once.
         """
-        row = unit.session.execute(select(dead_letter).where(dead_letter.c.id == letter_id).with_for_update())
-        found = row.mappings().one_or_none()
+        wanted = select(dead_letter).where(dead_letter.c.id == letter_id, _of(org_id)).with_for_update()
+        found = unit.session.execute(wanted).mappings().one_or_none()
         if found is None:
             raise NotFound.of("dead_letter", letter_id)
         if found["status"] not in ("waiting", "replaying"):
@@ -145,7 +148,11 @@ class DeadLetterStore:
 
 
 class DeadLetterServicer(dead_letter_service_pb2_grpc.DeadLetterServiceServicer):
-    """``raia.platform.v1.DeadLetterService`` over one service's table."""
+    """``raia.platform.v1.DeadLetterService`` over one service's table.
+
+    A token of an organisation reaches that organisation's dead letters, whose payloads are its data; a service's token
+    without one reaches all.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -156,9 +163,9 @@ class DeadLetterServicer(dead_letter_service_pb2_grpc.DeadLetterServiceServicer)
     ) -> dead_letter_service_pb2.ListDeadLettersResponse:
         """Lists dead letters, newest first."""
         size = size_of(request.page_size)
-        before = PageToken.decode(request.page_token, _QUERY).keys[0] if request.page_token else None
+        before = next(iter(PageToken.decode(request.page_token, _QUERY).keys), None) if request.page_token else None
         with self._unit() as unit:
-            rows = self._store.page(unit, before if isinstance(before, UUID) else None, size + 1)
+            rows = self._store.page(unit, before if isinstance(before, UUID) else None, size + 1, _organisation())
         letters = [_to_proto(row, self._database.service) for row in rows[:size]]
         following = PageToken((rows[size - 1]["id"],), _QUERY).encode() if len(rows) > size else ""
         return dead_letter_service_pb2.ListDeadLettersResponse(dead_letters=letters, next_page_token=following)
@@ -168,7 +175,7 @@ class DeadLetterServicer(dead_letter_service_pb2_grpc.DeadLetterServiceServicer)
     ) -> dead_letter_pb2.DeadLetter:
         """Puts a dead letter back to its consumer."""
         with self._unit() as unit:
-            row = self._store.put_back(unit, UUID(request.id))
+            row = self._store.put_back(unit, UUID(request.id), _organisation())
         return _to_proto(row, self._database.service)
 
     @contextmanager
@@ -181,6 +188,16 @@ class DeadLetterServicer(dead_letter_service_pb2_grpc.DeadLetterServiceServicer)
         else:
             with as_platform(call.unit):
                 yield call.unit
+
+
+def _organisation() -> UUID | None:
+    """The organisation of the token of the rpc at hand; None outside of one."""
+    call = current_call_or_none()
+    return call.caller.org_id if call is not None and call.caller is not None else None
+
+
+def _of(org_id: UUID | None) -> ColumnElement[bool]:
+    return true() if org_id is None else dead_letter.c.headers["orgid"].astext == str(org_id)
 
 
 def _event(row: RowMapping) -> Event:

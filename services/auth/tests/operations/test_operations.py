@@ -63,6 +63,21 @@ def test_a_foreign_entry_is_set_aside_listed_and_replayed(rig, operations, admin
     assert rig.audited(admin.org_id, "dead_letter.replay")[0][1] == "success"
 
 
+def test_another_organisations_dead_letters_are_neither_listed_nor_replayed(rig, operations, admin):
+    event_id = poison(rig, admin.org_id)
+    wait_until(lambda: event_id in {letter.event_id for letter in letters(operations, admin)}, 30)
+    mine = letters(operations, admin)
+    assert {letter.org_id for letter in mine} == {admin.org_id}
+    stranger = rig.register()
+    assert list(letters(operations, stranger)) == []
+    failure = failure_of(
+        lambda: operations.ReplayDeadLetter(
+            pb2.ReplayDeadLetterRequest(service="auth", id=mine[0].id), metadata=stranger.metadata
+        )
+    )
+    assert failure.code is CODE.NOT_FOUND
+
+
 def test_services_that_are_not_installed_are_named(operations, admin):
     failure = failure_of(lambda: letters(operations, admin, "llm"))
     assert (failure.code, failure.reason) == (CODE.FAILED_PRECONDITION, "SERVICE_NOT_INSTALLED")
