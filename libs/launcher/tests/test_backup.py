@@ -52,7 +52,7 @@ def folder() -> Iterator[Folder]:
 
 def put(home: Home, content: bytes) -> Path:
     digest = hashlib.sha256(content).hexdigest()
-    path = home.objects / "org" / str(uuid4()) / "sha256" / digest[:2] / digest
+    path = home.objects / "ingest" / "org" / str(uuid4()) / "sha256" / digest[:2] / digest
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
     return path
@@ -146,7 +146,7 @@ def test_a_restore_takes_nothing_but_what_a_backup_holds(folder: Folder) -> None
     strange = folder.path / "strange"
     strange.write_text("elsewhere")
     with tarfile.open(archive, "a") as tar:
-        for name in ("instance", "objects/org/../../../outside", "secrets/../raia.lock", "logs/strange"):
+        for name in ("instance", "objects/ingest/org/../../../../outside", "secrets/../raia.lock", "logs/strange"):
             tar.add(strange, name)
     strange.unlink()
     restore(folder.settings("other"), archive, folder.said.append)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -27,6 +28,9 @@ from raia_launcher.settings import LauncherSettings
 
 _FORMAT = 1
 _MANIFEST, _DUMP, _OBJECTS, _SECRETS = "manifest.json", "database.dump", "objects", "secrets"
+_OBJECT_PATHS = "*/org/*/sha256/*/*"
+"""Every object of every service, as ``raia_kit.objects`` lays them out."""
+_KEPT = re.compile(rf"{_OBJECTS}/[a-z][a-z0-9_]*/org/|{_SECRETS}/")
 
 Say = Callable[[str], None]
 
@@ -128,7 +132,7 @@ def _write(target: Path, manifest: dict[str, Any], dump: Path, home: Home) -> in
         tar.add(dump, _DUMP)
         for path in sorted(path for path in home.secrets.iterdir() if path.is_file() and not path.name.startswith(".")):
             tar.add(path, f"{_SECRETS}/{path.name}")
-        for path in home.objects.glob("org/*/sha256/*/*"):
+        for path in home.objects.glob(_OBJECT_PATHS):
             # The garbage collector may be at work: what it takes away no row of the snapshot refers to.
             try:
                 tar.add(path, f"{_OBJECTS}/{path.relative_to(home.objects)}")
@@ -151,7 +155,7 @@ def _extract(archive: Path, home: Home) -> dict[str, Any]:
         raise LauncherError(f"{archive} is no backup of RAIA, or is damaged: {error}") from error
     if damaged:
         raise LauncherError(f"{archive} is damaged: the database's digest differs")
-    for path in home.objects.glob("org/*/sha256/*/*"):
+    for path in home.objects.glob(_OBJECT_PATHS):
         if _sha256(path) != path.name:
             raise LauncherError(f"{archive} is damaged: the digest of object {path.name} differs")
     (home.path / _MANIFEST).unlink()
@@ -161,7 +165,7 @@ def _extract(archive: Path, home: Home) -> dict[str, Any]:
 def _unpack(tar: tarfile.TarFile, folder: Path) -> None:
     """Takes the plain files that a backup holds and nothing else, whatever the archive says."""
     for member in tar:
-        known = member.name in {_MANIFEST, _DUMP} or member.name.startswith((f"{_OBJECTS}/org/", f"{_SECRETS}/"))
+        known = member.name in {_MANIFEST, _DUMP} or _KEPT.match(member.name)
         content = tar.extractfile(member) if known and member.isreg() and ".." not in member.name.split("/") else None
         if content is not None:
             target = folder / member.name

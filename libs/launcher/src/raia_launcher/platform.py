@@ -84,11 +84,13 @@ class Start:
         if not services:
             raise LauncherError("no service is installed")
         known = addresses(services)
-        for service in (*services, gateway):
+        for service in services:
             self._start(service, admin_url, known)
         self.home.services_file.write_text(json.dumps(known))
         for service in services:
             self._wait(service.name, partial(_serving, service.grpc_port))
+        # Last, so that whoever gets an answer from it finds the services behind it.
+        self._start(gateway, admin_url, known)
         self._wait(GATEWAY, partial(_healthy, self.settings.reachable_host, self.settings.http_port))
         self._report()
 
