@@ -78,10 +78,10 @@ def too_many_columns(found: int, limit: int) -> BadFile:
     )
 
 
-def too_large(limit: int, what: str) -> TooLarge:
+def too_large(limit: int, what: str, unit: str = "bytes") -> TooLarge:
     """The file is over a size limit, packed or unpacked."""
     return TooLarge(
-        f"{what}: the limit is {limit:,} bytes", reason="PAYLOAD_TOO_LARGE", metadata={"limit_bytes": str(limit)}
+        f"{what}: the limit is {limit:,} {unit}", reason="PAYLOAD_TOO_LARGE", metadata={f"limit_{unit}": str(limit)}
     )
 
 

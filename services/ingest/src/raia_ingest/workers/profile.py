@@ -9,6 +9,7 @@ import duckdb
 
 from raia_ingest.workers import correlations
 from raia_ingest.workers.column_profile import ColumnProfiler
+from raia_ingest.workers.exhaustion import explained
 
 MOST_CORRELATED = 100
 _CORRELATED_TYPES = frozenset({"integer", "float"})
@@ -26,6 +27,17 @@ def profile_file(
     Returns row_count, duplicate_row_count, columns, correlations and notes, named as in the contract's
     ``DatasetProfile``. DuckDB holds at most ``memory_bytes`` and spills to ``spill_folder``.
     """
+    with explained():
+        return _profile(path, columns, memory_bytes, spill_folder, progress)
+
+
+def _profile(
+    path: str,
+    columns: list[dict[str, str]],
+    memory_bytes: int,
+    spill_folder: str,
+    progress: Callable[[float, str], None],
+) -> dict[str, Any]:
     steps = len(columns) + 2
     with duckdb.connect() as connection:
         connection.execute("set memory_limit = ?", [f"{memory_bytes}B"])

@@ -5,11 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from raia_ingest import errors
 from raia_ingest.workers.canonical import CanonicalWriter, Written
 from raia_ingest.workers.delimited import DelimitedSource
+from raia_ingest.workers.exhaustion import explained
 from raia_ingest.workers.formats import Format, identify
 from raia_ingest.workers.json_lines import JsonLinesSource
 from raia_ingest.workers.kinds import Kind
@@ -51,11 +50,9 @@ def read_file(
     Returns ``file_type``, ``row_count``, ``columns`` (name, type, original_name), ``reading``, ``ledger``, ``notes``,
     ``sha256`` and ``stored_bytes`` of the Parquet file. Raises ``BadFile`` or ``TooLarge``.
     """
-    source = _open(Path(path), filename, Limits(**limits))
-    try:
+    with explained():
+        source = _open(Path(path), filename, Limits(**limits))
         written = CanonicalWriter(source, Path(target), progress).write()
-    except pa.ArrowMemoryError as error:
-        raise MemoryError from error
     ledger = source.ledger
     if ledger.stored == 0 and ledger.rejected:
         first = ledger.rejections[0]

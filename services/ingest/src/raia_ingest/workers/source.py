@@ -15,6 +15,8 @@ class Limits:
     max_columns: int = 10_000
     max_unpacked_bytes: int = 4 * 1024**3
     """Bytes that a packed file (workbook, Parquet) may unpack to."""
+    max_sheet_cells: int = 60_000_000
+    """Cells, empty ones between others included, that one sheet may span."""
     max_packing_ratio: float = 200.0
     """Unpacked over packed bytes, looked at above 64 MiB unpacked."""
 

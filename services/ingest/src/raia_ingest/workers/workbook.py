@@ -84,16 +84,21 @@ class WorkbookSource:
 
     @staticmethod
     def _names_columns(first: list[Any], below: list[list[Any]]) -> bool:
+        """Whether the first row names the columns, judged by how it differs from those below it."""
+        if not any(isinstance(cell, str) and cell for cell in first):
+            return False
+        score = 0
+        for position, top in enumerate(first):
+            column = [row[position] for row in below if row[position] != ""]
+            if not column or top == "":
+                continue
+            if not any(isinstance(cell, str) for cell in column):
+                year = isinstance(top, float) and top.is_integer() and 1900 <= top <= 2100
+                score += 2 if isinstance(top, str) else 0 if year else -2
+            elif top in column:
+                score -= 1
         texts = [cell for cell in first if isinstance(cell, str) and cell]
-        others = [cell for cell in first if not isinstance(cell, str)]
-        if not texts or any(not isinstance(cell, int | float) or isinstance(cell, bool) for cell in others):
-            return False
-        typed_below = any(not isinstance(row[position], str) for row in below for position in range(len(row)))
-        if others and not typed_below:
-            return False
-        if len(set(texts)) < len(texts) and not typed_below:
-            return False
-        return len(others) <= len(texts)
+        return score > 0 or (score == 0 and len(set(texts)) == len([cell for cell in first if cell != ""]))
 
     def headers(self) -> list[Header]:
         """The columns, in order."""
