@@ -18,7 +18,7 @@ from raia_gateway.application import Parts
 from raia_gateway.live.connection import LiveLimits
 from raia_gateway.live.hub import Hub
 from raia_gateway.live.topics import TopicPermissions, plural
-from raia_gateway.live.websocket import LiveSocket
+from raia_gateway.live.websocket import PATH, LiveSocket
 from raia_kit.errors import InvalidArgument, NotFound
 from raia_kit.events.envelope import Event
 from raia_kit.events.postgres import PostgresEventLog
@@ -59,7 +59,8 @@ class Rig:
         def configure(parts: Parts) -> None:
             self.hub = Hub(self.log, ring)
             topics = TopicPermissions(parts.contracts)
-            parts.live = LiveSocket(self.hub, parts.admission, topics, self.limits, parts.faults)
+            live = LiveSocket(self.hub, parts.admission, topics, self.limits, parts.faults)
+            parts.live, parts.pages = live, {PATH: live.plain}
             parts.startup = [self.hub.start]
             parts.shutdown = [self.hub.stop, *parts.shutdown]
 
@@ -274,6 +275,17 @@ def test_handshakes_are_refused_by_status(rig: Rig, path: str, token: str, statu
     assert json.loads(caught.value.response.body or b"")["code"] in (16, 5)
     if status == 401:
         assert caught.value.response.headers["www-authenticate"]
+
+
+def test_plain_requests_are_told_to_upgrade_once_they_have_a_token(rig: Rig) -> None:
+    gateway = rig.start()
+    asked = {"connection": "close", "upgrade": "websocket", "sec-websocket-version": "13"}
+    with gateway.client(None) as client:
+        assert client.get("/ws/real-time", headers=asked).status_code == 401
+        assert client.get("/ws/unknown", headers=asked).status_code == 404
+    with gateway.client() as client:
+        answer = client.get("/ws/real-time", headers=asked)
+        assert (answer.status_code, answer.headers["upgrade"]) == (426, "websocket")
 
 
 def test_browsers_send_the_token_as_a_subprotocol(rig: Rig) -> None:

@@ -86,7 +86,7 @@ def rig() -> Iterator[Rig]:
         parts.contracts = [method for method in all_methods() if method.service == "gateway"]
         upstream = Upstream(addresses, [])
         probe = Probe(addresses, upstream, token)
-        operations = Operations(probe, parts.admission, {"live": lambda: made["rig"].live[0]})
+        operations = Operations(probe, parts.admission, {"live": lambda: made["rig"].live[0]}, patience=0.0)
         parts.local = operations.handlers()
         parts.shutdown = [upstream.close, *parts.shutdown]
 
@@ -111,6 +111,18 @@ def test_health_is_public_and_a_dead_service_degrades_it(rig: Rig) -> None:
     time.sleep(1.1)
     again = {one["name"]: one["status"] for one in rig.get("/api/v1/health", token=None).json()["services"]}
     assert again["auth"] == "not_serving"
+
+
+def test_until_everything_serves_once_the_platform_is_starting(rig: Rig) -> None:
+    rig.live[0] = (False, "not yet")
+    starting = rig.get("/api/v1/health", token=None)
+    assert (starting.status_code, reason(starting)) == (503, "STARTING")
+    assert starting.headers["retry-after"] == "1"
+    rig.live[0] = (True, "")
+    assert rig.get("/api/v1/health", token=None).status_code == 200
+    rig.live[0] = (False, "later")
+    degraded = rig.get("/api/v1/health", token=None)
+    assert (degraded.status_code, degraded.json()["status"]) == (200, "degraded")
 
 
 def test_details_need_the_permission(rig: Rig) -> None:

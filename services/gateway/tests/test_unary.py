@@ -64,6 +64,16 @@ def test_a_resource_lives_through_create_read_update_delete(client: httpx.Client
     assert missing.headers["raia-audit-id"] == "audit-of-failure"
 
 
+def test_etags_that_are_tags_already_stay_as_they_are(gateway: Gateway, client: httpx.Client) -> None:
+    made = client.post("/api/v1/widgets", json={"name": "clamp"}).json()
+    gateway.sample.widgets[made["id"]].etag = 'W/"7"'
+    path = f"/api/v1/widgets/{made['id']}"
+    assert client.get(path).headers["etag"] == 'W/"7"'
+    assert client.get(path, headers={"if-none-match": 'W/"7"'}).status_code == 304
+    assert client.delete(path, headers={"if-match": 'W/"6"'}).status_code == 412
+    assert client.delete(path, headers={"if-match": 'W/"7"'}).status_code == 204
+
+
 def test_additional_bindings_fill_what_their_path_names(client: httpx.Client) -> None:
     made = client.post("/api/v1/widgets", json={"name": "clamp"}).json()
     assert client.get(f"/widgets/{made['id']}").json()["shelf"] == ""

@@ -22,8 +22,8 @@ from raia_gateway.headers import CommonHeaders
 from raia_gateway.live.connection import LiveLimits
 from raia_gateway.live.hub import Hub
 from raia_gateway.live.topics import TopicPermissions
-from raia_gateway.live.websocket import LiveSocket
-from raia_gateway.operations import Operations
+from raia_gateway.live.websocket import PATH, LiveSocket
+from raia_gateway.operations import Operations, OwnCheck
 from raia_gateway.settings import GatewaySettings
 from raia_gateway.upstream import Upstream
 
@@ -74,24 +74,35 @@ def build(settings: GatewaySettings) -> Gateway:
     operations = Operations(
         Probe(settings.services, upstream, lambda: identity.exchange(None, None)),
         admission,
-        {"access": access.healthy, "live": hub.healthy},
+        {"access": _current(access, settings.access_max_age), "live": hub.healthy},
     )
     starting = _Starting(hub)
+    live = _live(hub, admission, contracts, settings, faults)
     parts = Parts(
         contracts=contracts,
         admission=admission,
         upstream=upstream,
         headers=CommonHeaders(settings.cors_origins, strict_transport=settings.strict_transport),
         faults=faults,
-        live=_live(hub, admission, contracts, settings, faults),
+        live=live,
         limits=Limits(body=settings.body_limit, upload=settings.upload_limit),
         local=operations.handlers(),
+        pages={PATH: live.plain},
         startup=(starting.begin,),
         shutdown=(starting.end, upstream.close),
     )
     application = Application(parts)
     application.describe(descriptor_set(), version_of("gateway"))
     return Gateway(application, stack)
+
+
+def _current(access: AccessIndex, max_age: float) -> OwnCheck:
+    def check() -> tuple[bool, str]:
+        if access.age() <= max_age:
+            return True, ""
+        return False, access.healthy()[1] or "roles, grants and revocations are not current"
+
+    return check
 
 
 def _live(

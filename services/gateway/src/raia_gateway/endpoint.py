@@ -1,5 +1,6 @@
 """One REST endpoint: an rpc by one of its bindings, compiled."""
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from raia_gateway.json_codec.scalars import Encode
 from raia_gateway.routes import Binding, Template, TemplateError, bindings
 from raia_gateway.transcoding import RequestTranscoder
 
+_TAGGED = re.compile(r'(?:W/)?"[^"]*"\Z')
 _STATUS = {
     options_pb2.EFFECT_UNSPECIFIED: 200,
     options_pb2.EFFECT_CREATED: 201,
@@ -57,7 +59,7 @@ class Endpoint:
         if self.has_etag:
             etag: str = answer.etag  # type: ignore[attr-defined]
             if etag and etag.isascii() and etag.isprintable():
-                headers.append((b"etag", f'"{etag}"'.encode()))
+                headers.append((b"etag", (etag if _TAGGED.match(etag) else f'"{etag}"').encode()))
         location = self.location_of(answer)
         if location:
             headers.append((b"location", location.encode()))

@@ -22,6 +22,7 @@ _HTTP_BY_REASON = {
     "PAYLOAD_TOO_LARGE": 413,
     "UNSUPPORTED_MEDIA_TYPE": 415,
     "RANGE_INVALID": 416,
+    "UPGRADE_REQUIRED": 426,
 }
 """Statuses of the gateway's own errors that no gRPC code stands for."""
 
@@ -51,6 +52,15 @@ class MethodNotAllowed(Unimplemented):
             reason="METHOD_NOT_ALLOWED",
             metadata={"allowed": listed},
         )
+
+
+class UpgradeRequired(Unimplemented):
+    """The path is a WebSocket's, and the request does not ask for one."""
+
+    domain = "raia.gateway"
+
+    def __init__(self) -> None:
+        super().__init__("this is a WebSocket; ask for an upgrade", reason="UPGRADE_REQUIRED")
 
 
 class UnsupportedMediaType(InvalidArgument):
@@ -188,6 +198,8 @@ def _headers(http: int, retry_after: float | None, error: BaseException) -> list
         headers.append((b"retry-after", b"1"))
     if http == 401:
         headers.append((b"www-authenticate", b'Bearer realm="raia"'))
+    if isinstance(error, UpgradeRequired):
+        headers.append((b"upgrade", b"websocket"))
     if isinstance(error, MethodNotAllowed):
         headers.append((b"allow", ", ".join(error.allowed).encode()))
     return headers

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from raia.gateway.v1 import health_pb2, metrics_pb2
 from raia.platform.v1 import diagnostics_pb2
+from raia_kit.errors import Unavailable
 from raia_kit.telemetry import version_of
 
 from raia_gateway import metrics
@@ -27,8 +28,12 @@ OwnCheck = Callable[[], tuple[bool, str]]
 class Operations:
     """Health and metrics: what the services say, and the gateway's own part."""
 
-    def __init__(self, probe: Probe, admission: Admission, checks: Mapping[str, OwnCheck]) -> None:
+    def __init__(
+        self, probe: Probe, admission: Admission, checks: Mapping[str, OwnCheck], *, patience: float = 60.0
+    ) -> None:
+        """``patience``: seconds after the start in which a service that does not serve yet is waited for."""
         self._probe, self._admission, self._checks = probe, admission, dict(checks)
+        self._patience, self._begun = patience, False
         self._process = psutil.Process()
         self._started = time.time()
         psutil.cpu_percent()
@@ -45,9 +50,14 @@ class Operations:
         }
 
     async def health(self, _request: Message, _exchange: Exchange) -> Message:
-        """Serves ``HealthService.GetHealth``."""
+        """Serves ``HealthService.GetHealth``; raises ``Unavailable`` (STARTING) until the platform has begun."""
         found = await self._probe.health()
-        well = all(one.status == "serving" for one in found) and all(check()[0] for check in self._checks.values())
+        serving = all(one.status == "serving" for one in found)
+        own = all(check()[0] for check in self._checks.values())
+        if not self._begun and not (own and (serving or time.time() - self._started > self._patience)):
+            raise Unavailable("the platform is starting; try again", reason="STARTING", retry_after=1.0)
+        self._begun = True
+        well = serving and own
         return health_pb2.Health(
             status="serving" if well else "degraded",
             version=version_of("gateway"),

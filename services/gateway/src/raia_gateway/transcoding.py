@@ -142,7 +142,8 @@ class RequestTranscoder:
         tag = if_match.strip()
         if tag == "*":
             return
-        tag = tag.removeprefix("W/").strip('"')
+        if not tag.startswith("W/"):  # a weak tag is the whole value of its field, a strong one stands in quotes
+            tag = tag.strip('"')
         there = lookup(keywords, self.etag)
         if there and there != tag:
             raise InvalidArgument.of_field(".".join(self.etag), "differs from the If-Match header")

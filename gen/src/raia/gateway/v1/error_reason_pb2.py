@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"raia/gateway/v1/error_reason.proto\x12\x0fraia.gateway.v1*\xae\x04\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12 \n\x1c\x45RROR_REASON_ROUTE_NOT_FOUND\x10\x01\x12#\n\x1f\x45RROR_REASON_METHOD_NOT_ALLOWED\x10\x02\x12\'\n#ERROR_REASON_UNSUPPORTED_MEDIA_TYPE\x10\x03\x12\"\n\x1e\x45RROR_REASON_PAYLOAD_TOO_LARGE\x10\x04\x12\"\n\x1e\x45RROR_REASON_MALFORMED_REQUEST\x10\x05\x12\x1f\n\x1b\x45RROR_REASON_MALFORMED_BODY\x10\x06\x12 \n\x1c\x45RROR_REASON_MALFORMED_QUERY\x10\x07\x12\x1e\n\x1a\x45RROR_REASON_INVALID_FIELD\x10\x08\x12\x1d\n\x19\x45RROR_REASON_FILE_MISSING\x10\t\x12\x1f\n\x1b\x45RROR_REASON_NOT_ACCEPTABLE\x10\n\x12\x1d\n\x19\x45RROR_REASON_BODY_TIMEOUT\x10\x0b\x12\x1e\n\x1a\x45RROR_REASON_RANGE_INVALID\x10\x0c\x12 \n\x1c\x45RROR_REASON_TOPIC_NOT_FOUND\x10\r\x12%\n!ERROR_REASON_TOO_MANY_CONNECTIONS\x10\x0e\x12\x1e\n\x1a\x45RROR_REASON_SLOW_CONSUMER\x10\x0f\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"raia/gateway/v1/error_reason.proto\x12\x0fraia.gateway.v1*\xec\x04\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12 \n\x1c\x45RROR_REASON_ROUTE_NOT_FOUND\x10\x01\x12#\n\x1f\x45RROR_REASON_METHOD_NOT_ALLOWED\x10\x02\x12\'\n#ERROR_REASON_UNSUPPORTED_MEDIA_TYPE\x10\x03\x12\"\n\x1e\x45RROR_REASON_PAYLOAD_TOO_LARGE\x10\x04\x12\"\n\x1e\x45RROR_REASON_MALFORMED_REQUEST\x10\x05\x12\x1f\n\x1b\x45RROR_REASON_MALFORMED_BODY\x10\x06\x12 \n\x1c\x45RROR_REASON_MALFORMED_QUERY\x10\x07\x12\x1e\n\x1a\x45RROR_REASON_INVALID_FIELD\x10\x08\x12\x1d\n\x19\x45RROR_REASON_FILE_MISSING\x10\t\x12\x1f\n\x1b\x45RROR_REASON_NOT_ACCEPTABLE\x10\n\x12\x1d\n\x19\x45RROR_REASON_BODY_TIMEOUT\x10\x0b\x12\x1e\n\x1a\x45RROR_REASON_RANGE_INVALID\x10\x0c\x12 \n\x1c\x45RROR_REASON_TOPIC_NOT_FOUND\x10\r\x12%\n!ERROR_REASON_TOO_MANY_CONNECTIONS\x10\x0e\x12\x1e\n\x1a\x45RROR_REASON_SLOW_CONSUMER\x10\x0f\x12\x19\n\x15\x45RROR_REASON_STARTING\x10\x10\x12!\n\x1d\x45RROR_REASON_UPGRADE_REQUIRED\x10\x11\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'raia.gateway.v1.error_reaso
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ERRORREASON']._serialized_start=56
-  _globals['_ERRORREASON']._serialized_end=614
+  _globals['_ERRORREASON']._serialized_end=676
 # @@protoc_insertion_point(module_scope)

@@ -84,6 +84,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """A WebSocket did not read as fast as events came; it is closed with the cursor to go on from.
     Example: {"reason": "SLOW_CONSUMER", "domain": "raia.gateway"}
     """
+    ERROR_REASON_STARTING: _ErrorReason.ValueType  # 16
+    """The platform has just been started and not every service serves yet.
+    Example: {"reason": "STARTING", "domain": "raia.gateway"}
+    """
+    ERROR_REASON_UPGRADE_REQUIRED: _ErrorReason.ValueType  # 17
+    """The path is a WebSocket's, and the request does not ask for one.
+    Example: {"reason": "UPGRADE_REQUIRED", "domain": "raia.gateway"}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons in ErrorInfo of the gateway's errors, domain "raia.gateway"; on the wire without the prefix."""
@@ -149,5 +157,13 @@ Example: {"reason": "TOO_MANY_CONNECTIONS", "domain": "raia.gateway", "metadata"
 ERROR_REASON_SLOW_CONSUMER: ErrorReason.ValueType  # 15
 """A WebSocket did not read as fast as events came; it is closed with the cursor to go on from.
 Example: {"reason": "SLOW_CONSUMER", "domain": "raia.gateway"}
+"""
+ERROR_REASON_STARTING: ErrorReason.ValueType  # 16
+"""The platform has just been started and not every service serves yet.
+Example: {"reason": "STARTING", "domain": "raia.gateway"}
+"""
+ERROR_REASON_UPGRADE_REQUIRED: ErrorReason.ValueType  # 17
+"""The path is a WebSocket's, and the request does not ask for one.
+Example: {"reason": "UPGRADE_REQUIRED", "domain": "raia.gateway"}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -53,7 +53,8 @@ class HealthServiceServicer:
     """
 
     def GetHealth(self, request, context):
-        """Whether the platform serves, in brief. Answers 200 whenever the gateway does.
+        """Whether the platform serves, in brief. Fails with UNAVAILABLE (STARTING) after a start until every service has served
+        once, at most a minute; from then on a dead service degrades the answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -35,7 +35,9 @@ class HealthServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> HealthServiceAsyncStub: ...
     GetHealth: _grpc.UnaryUnaryMultiCallable[_health_service_pb2.GetHealthRequest, _health_pb2.Health]
-    """Whether the platform serves, in brief. Answers 200 whenever the gateway does."""
+    """Whether the platform serves, in brief. Fails with UNAVAILABLE (STARTING) after a start until every service has served
+    once, at most a minute; from then on a dead service degrades the answer.
+    """
     GetDetailedHealth: _grpc.UnaryUnaryMultiCallable[_health_service_pb2.GetDetailedHealthRequest, _health_pb2.DetailedHealth]
     """Every check of every service, each asked at once and given one second."""
 
@@ -45,7 +47,9 @@ class HealthServiceAsyncStub(HealthServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetHealth: _aio.UnaryUnaryMultiCallable[_health_service_pb2.GetHealthRequest, _health_pb2.Health]  # type: ignore[assignment]
-    """Whether the platform serves, in brief. Answers 200 whenever the gateway does."""
+    """Whether the platform serves, in brief. Fails with UNAVAILABLE (STARTING) after a start until every service has served
+    once, at most a minute; from then on a dead service degrades the answer.
+    """
     GetDetailedHealth: _aio.UnaryUnaryMultiCallable[_health_service_pb2.GetDetailedHealthRequest, _health_pb2.DetailedHealth]  # type: ignore[assignment]
     """Every check of every service, each asked at once and given one second."""
 
@@ -58,7 +62,9 @@ class HealthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _health_service_pb2.GetHealthRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_health_pb2.Health, _abc.Awaitable[_health_pb2.Health]]:
-        """Whether the platform serves, in brief. Answers 200 whenever the gateway does."""
+        """Whether the platform serves, in brief. Fails with UNAVAILABLE (STARTING) after a start until every service has served
+        once, at most a minute; from then on a dead service degrades the answer.
+        """
 
     @_abc_1.abstractmethod
     def GetDetailedHealth(

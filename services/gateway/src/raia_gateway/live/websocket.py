@@ -15,7 +15,8 @@ from raia_kit.rate_limit import InProcessRateLimiter, Rate, enforce
 from raia_gateway import metrics
 from raia_gateway.admission import Admission, bearer_token
 from raia_gateway.asgi import Receive, Scope, Send
-from raia_gateway.errors import RouteNotFound, answer
+from raia_gateway.errors import RouteNotFound, UpgradeRequired, answer
+from raia_gateway.exchange import Exchange
 from raia_gateway.live.connection import TOKEN_ENDED, Connection, LiveLimits
 from raia_gateway.live.hub import Hub
 from raia_gateway.live.messages import error_message, read_request
@@ -67,6 +68,11 @@ class LiveSocket:
             if not self._users[_key(caller)]:
                 del self._users[_key(caller)]
             metrics.LIVE_CONNECTIONS.dec()
+
+    async def plain(self, exchange: Exchange) -> None:
+        """Answers a request that does not ask for a WebSocket, or whose proxy took the question away."""
+        await self._caller(exchange.scope)
+        raise UpgradeRequired
 
     async def _caller(self, scope: Scope) -> Caller:
         headers = dict(scope["headers"])
