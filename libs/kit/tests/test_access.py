@@ -439,15 +439,26 @@ def test_it_waits_for_auth_and_serves_nothing_meanwhile(auth: Auth, index: Acces
     assert index.holds(caller(), "datasets.read")
 
 
-def test_it_ages_while_an_event_cannot_be_applied(auth: Auth, index: AccessIndex) -> None:
+@pytest.mark.parametrize("payload", [b"\xff", access_events_pb2.MembershipChanged().SerializeToString()])
+def test_what_an_event_that_cannot_be_applied_changed_comes_from_a_new_snapshot(
+    auth: Auth, index: AccessIndex, payload: bytes
+) -> None:
     index.start()
     assert index.wait_current(5)
+    auth.source.away = True
     broken = Event(
-        id=new_id(), topic="raia.auth.access", key="k", type="raia.auth.events.v1.MembershipChanged", payload=b"\xff"
+        id=new_id(), topic="raia.auth.access", key="k", type="raia.auth.events.v1.MembershipChanged", payload=payload
     )
     auth.append(broken)
+    # It may have been a revocation: nothing may be decided on what is known as if it were current.
     wait_for(lambda: index.age() > 1.5, 10)
     assert not index.healthy()[0]
+    auth.source.all = [Part(memberships=[member(ADA, "analyst")])]
+    auth.source.end, auth.source.away = auth.head(), False
+    wait_for(lambda: index.age() < 1.5, 10)
+    assert index.holds(caller(), "models.train")
+    auth.publish(access_events_pb2.MembershipChanged(membership=member(ADA, "viewer")))
+    wait_for(lambda: not index.holds(caller(), "models.train"))
 
 
 def test_it_loads_again_when_the_log_no_longer_holds_what_follows(auth: Auth, index: AccessIndex) -> None:

@@ -312,13 +312,22 @@ _KNOWN = tuple(
 )
 
 
+class _Unreadable(Exception):
+    """An event of ``TOPICS`` cannot be applied, so what it changed must come from a new snapshot."""
+
+
 class _Feed(Loop):
-    """Loads the index, then follows the log; loads it again when the log no longer holds what follows."""
+    """Loads the index, then follows the log.
+
+    Loads it again when the log no longer holds what follows, and when an event cannot be applied: the snapshot then
+    taken has what that event changed. Until it is loaded the index ages, since the event may be a revocation.
+    """
 
     def __init__(self, index: AccessIndex, log: EventLog) -> None:
         super().__init__("access")
         self._index, self._log = index, log
         self._tail: Tail | None = None
+        self._broken = False
 
     @property
     def caught_up_at(self) -> float:
@@ -334,13 +343,15 @@ class _Feed(Loop):
 
     def step(self) -> float:
         """Loads, or gives what one look at the log brings."""
-        if self._tail is None:
-            # A topic that did not exist when the snapshot was taken is read from its beginning.
-            self._tail = Tail(
-                "access-tail", self._log, TOPICS, self._index.apply,
-                after=self._index.load(), start="earliest", on_expired=self._index.load,
-            )  # fmt: skip
-        seconds = self._tail.step()
+        if self._tail is None or self._broken:
+            fresh = self._follow(self._index.load())
+            self.release()
+            self._tail, self._broken = fresh, False
+        try:
+            seconds = self._tail.step()
+        except _Unreadable:
+            self._broken = True
+            raise
         self._index.notify()
         return seconds
 
@@ -348,3 +359,15 @@ class _Feed(Loop):
         """Closes the log's reader."""
         if self._tail is not None:
             self._tail.release()
+
+    def _follow(self, after: Positions) -> Tail:
+        # A topic that did not exist when the snapshot was taken is read from its beginning.
+        return Tail(
+            "access-tail", self._log, TOPICS, self._apply, after=after, start="earliest", on_expired=self._index.load
+        )
+
+    def _apply(self, event: Event) -> None:
+        try:
+            self._index.apply(event)
+        except (UnknownEventType, ValueError) as error:
+            raise _Unreadable(f"event {event.id} of {event.type} cannot be applied") from error
