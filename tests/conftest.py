@@ -11,9 +11,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import UUID
 
 import httpx
 import pytest
+from raia_kit.channels import ServiceChannels
+from raia_kit.identity import ServiceIdentity
+from raia_kit.settings import ServiceSettings
 
 ADMIN_EMAIL = "admin@example.com"
 
@@ -60,6 +64,15 @@ class Platform:
             answer = client.post("/api/v1/auth/register", json={"email": email, "password": password})
             assert answer.status_code == 201, answer.text
         return self.sign_in(email, password)
+
+    def exchange(self, service: str, permissions: list[str]) -> str:
+        """A token by which a service acts for the administrator, limited to ``permissions``."""
+        with self.client(self.admin_token()) as client:
+            me = client.get("/api/v1/auth/me").json()
+        channels = ServiceChannels(ServiceSettings(services=self.services()))
+        identity = ServiceIdentity(service, self.home / "secrets" / f"{service}.jwk", channels)
+        user, organisation = UUID(me["user"]["id"]), UUID(me["organisation"]["id"])
+        return identity.exchange(user, organisation, "walk", permissions)
 
     def services(self) -> dict[str, str]:
         """gRPC addresses by service name."""

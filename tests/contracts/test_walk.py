@@ -11,12 +11,14 @@ import pytest
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
-from raia_kit.contract import Access, MethodContract, all_methods
+from raia_auth.roles import ROLE_PERMISSIONS
+from raia_kit.contract import Access, MethodContract, all_methods, job_permissions
 
 from tests.conftest import Platform
 from tests.contracts.violations import first_violation
 
-METHODS = [method for method in all_methods() if method.access is not Access.PUBLIC]
+METHODS = [method for method in all_methods() if method.access is not Access.PUBLIC and method.service != "gateway"]
+GATEWAY = [method for method in all_methods() if method.access is not Access.PUBLIC and method.service == "gateway"]
 WITH_PERMISSION = [method for method in METHODS if method.access is Access.ROUTED]
 INTERNAL = [method for method in METHODS if method.access is Access.INTERNAL]
 ABOUT_A_RESOURCE = [method for method in METHODS if method.resource_field and method.access is not Access.INTERNAL]
@@ -80,13 +82,31 @@ def violated_fields(error: grpc.RpcError) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def powerless(platform: Platform) -> str:
-    """A token of a user of the first organisation who holds no role."""
-    email, password = f"none-{secrets.token_hex(4)}@example.com", "powerless " + secrets.token_hex(8)
-    with platform.client(platform.admin_token()) as client:
-        answer = client.post("/api/v1/users", json={"email": email, "password": password, "roles": []})
-        assert answer.status_code == 201, answer.text
-    return platform.sign_in(email, password)
+def token_without(platform: Platform) -> Callable[[str], str]:
+    """Answers, for a permission, a token of a member of the first organisation that does not carry it."""
+
+    @cache
+    def of_role(role: str) -> str:
+        email, password = f"{role}-{secrets.token_hex(4)}@example.com", "powerless " + secrets.token_hex(8)
+        with platform.client(platform.admin_token()) as client:
+            answer = client.post("/api/v1/users", json={"email": email, "password": password, "roles": [role]})
+            assert answer.status_code == 201, answer.text
+        return platform.sign_in(email, password)
+
+    def of(permission: str) -> str:
+        role = next((name for name, held in sorted(ROLE_PERMISSIONS.items()) if permission not in held), None)
+        if role is not None:
+            return of_role(role)
+        # Every role holds it: a service acts for the user with a token that is limited to another permission.
+        service, other = next(
+            (name, allowed)
+            for name in sorted({method.service for method in METHODS})
+            for allowed in sorted(job_permissions(name))
+            if allowed != permission
+        )
+        return platform.exchange(service, [other])
+
+    return of
 
 
 @pytest.fixture(scope="module")
@@ -127,8 +147,10 @@ def test_without_a_token_nobody_gets_in(platform: Platform, method: MethodContra
 
 
 @pytest.mark.parametrize("method", WITH_PERMISSION, ids=name)
-def test_without_the_permission_it_is_denied(platform: Platform, powerless: str, method: MethodContract) -> None:
-    error = call(platform, method, {}, powerless)
+def test_without_the_permission_it_is_denied(
+    platform: Platform, token_without: Callable[[str], str], method: MethodContract
+) -> None:
+    error = call(platform, method, {}, token_without(method.permission))
     assert error is not None
     assert error.code() is grpc.StatusCode.PERMISSION_DENIED
 
@@ -189,3 +211,19 @@ def test_a_violated_constraint_names_the_field(platform: Platform, method: Metho
     assert error is not None
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert any(violated.startswith(field) for violated in violated_fields(error))
+
+
+@pytest.mark.parametrize("method", GATEWAY, ids=name)
+def test_what_the_gateway_answers_itself_is_guarded_too(
+    platform: Platform, token_without: Callable[[str], str], method: MethodContract
+) -> None:
+    rule = method.http_rule
+    assert rule is not None
+    verb = rule.WhichOneof("pattern") or "get"
+    path = getattr(rule, verb)
+    with platform.client() as client:
+        assert client.request(verb.upper(), path).status_code == 401
+    with platform.client(token_without(method.permission)) as client:
+        assert client.request(verb.upper(), path).status_code == 403
+    with platform.client(platform.admin_token()) as client:
+        assert client.request(verb.upper(), path).status_code == 200

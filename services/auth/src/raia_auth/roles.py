@@ -55,8 +55,10 @@ _SEE = frozenset(
         "policies.read",
     }
 )  # fmt: skip
-_WORK = _SEE | {"chat.use", "documents.create", "exports.create", "models.predict"}
-_ANALYSE = _WORK | {"datasets.create", "explanations.create", "fairness.analyze", "exports.delete"}
+_USE = frozenset({"chat.use", "documents.create", "documents.read", "models.predict", "models.read"})
+_ANALYSE = (
+    _SEE | _USE | {"datasets.create", "exports.create", "explanations.create", "fairness.analyze", "exports.delete"}
+)
 _BUILD = _ANALYSE | {
     "datasets.delete", "documents.delete", "events.publish", "models.delete", "models.deploy", "models.retire",
     "models.train",
@@ -77,8 +79,12 @@ ROLES: dict[str, Role] = {
         Role(
             "auditor", "Sees everything, the audit ledger included, and changes nothing", _OVERSEE | {"operations.read"}
         ),
-        Role("user", "Uses deployed models, documents and chat", _WORK),
-        Role("viewer", "Sees data, models, explanations and reports", _SEE),
+        Role("user", "Uses deployed models, documents and chat", _USE),
+        Role(
+            "viewer",
+            "Sees models, explanations, reports and policies, but no rows of data",
+            _SEE - {"datasets.read", "documents.read"},
+        ),
     )
 }
 """The built-in roles by name."""
