@@ -46,7 +46,7 @@ def test_documents_are_valid(document: dict[str, Any]) -> None:
     assert len(identities) == len(set(identities))
     for name, operation in found.items():
         assert operation["summary"], name
-        assert all(one.get("description") or "$ref" in one for one in operation["parameters"]), name
+        assert all(one.get("description") for one in operation["parameters"]), name
     for name, schema in document["components"]["schemas"].items():
         assert schema, name
         jsonschema.Draft202012Validator.check_schema(schema)
@@ -75,7 +75,7 @@ def test_parameters_come_from_path_query_and_body() -> None:
     assert "$ref" in update["requestBody"]["content"]["application/json"]["schema"]
     polish = found["POST /api/v1/widgets/{id}:polish"]["requestBody"]["content"]["application/json"]["schema"]
     assert list(polish["properties"]) == ["strength"]
-    assert {"$ref": "#/components/parameters/IfMatch"} in found["DELETE /api/v1/widgets/{id}"]["parameters"]
+    assert "If-Match" in {one["name"] for one in found["DELETE /api/v1/widgets/{id}"]["parameters"]}
 
 
 def test_answers_security_and_uploads() -> None:

@@ -113,8 +113,7 @@ def _status_schema() -> Schema:
 
 
 def _shared() -> Schema:
-    """Security schemes, headers, parameters and the error answer."""
-    key = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
+    """Security schemes, headers and the error answer."""
     error = {"application/json": {"schema": {"$ref": "#/components/schemas/google.rpc.Status"}}}
     return {
         "securitySchemes": {
@@ -125,12 +124,6 @@ def _shared() -> Schema:
                 "description": "The access token that signing in answers.",
             }
         },
-        "parameters": {
-            "IdempotencyKey": _header("Idempotency-Key", "A key of your choice; the call is done once per key.", key),
-            "IfMatch": _header("If-Match", "The ETag that you last saw; the call is refused when it has changed."),
-            "IfNoneMatch": _header("If-None-Match", "The ETag that you have; 304 when it is still the same."),
-            "Range": _header("Range", "The part of the file that you want, such as bytes=0-1023."),
-        },
         "headers": {
             "ETag": {"description": "Changes with every change of the resource.", "schema": {"type": "string"}},
             "Location": {"description": "Where the resource is read.", "schema": {"type": "string"}},
@@ -138,10 +131,6 @@ def _shared() -> Schema:
         },
         "responses": {"Error": {"description": "The call failed.", "content": error}},
     }
-
-
-def _header(name: str, description: str, schema: Schema | None = None) -> Schema:
-    return {"name": name, "in": "header", "description": description, "schema": schema or {"type": "string"}}
 
 
 class OpenApiPage:

@@ -15,13 +15,22 @@ from raia_gateway.openapi.constraints import is_required
 from raia_gateway.openapi.schemas import Schema, Schemas
 from raia_gateway.parameters import parameter, resolve
 
+
+def _header(name: str, description: str, schema: Schema | None = None) -> Schema:
+    return {"name": name, "in": "header", "description": description, "schema": schema or {"type": "string"}}
+
+
 _DEEPEST_QUERY = 2
 _TEXT_DURATION = "^-?[0-9]{1,12}(\\.[0-9]{1,9})?s?$"
 _HTTP_BODY = "google.api.HttpBody"
-_KEY_PARAMETER = {"$ref": "#/components/parameters/IdempotencyKey"}
-_MATCH_PARAMETER = {"$ref": "#/components/parameters/IfMatch"}
-_NONE_MATCH_PARAMETER = {"$ref": "#/components/parameters/IfNoneMatch"}
-_RANGE_PARAMETER = {"$ref": "#/components/parameters/Range"}
+_KEY_PARAMETER = _header(
+    "Idempotency-Key",
+    "A key of your choice; the call is done once per key.",
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+)
+_MATCH_PARAMETER = _header("If-Match", "The ETag that you last saw; the call is refused when it has changed.")
+_NONE_MATCH_PARAMETER = _header("If-None-Match", "The ETag that you have; 304 when it is still the same.")
+_RANGE_PARAMETER = _header("Range", "The part of the file that you want, such as bytes=0-1023.")
 _ERROR = {"$ref": "#/components/responses/Error"}
 
 
