@@ -75,8 +75,8 @@ class Start:
         """Database, migrations, services, gateway, in this order."""
         self.say(f"home {self.home.path}")
         self._check_port()
-        for place in self.home.forsaken_places():
-            self.say(f"{place} holds the database of a home folder that is gone; to remove it: rm -rf {place}")
+        if forsaken := " ".join(str(place) for place in self.home.forsaken_places()):
+            self.say(f"databases of home folders that are gone are kept; to remove them: rm -rf {forsaken}")
         admin_url = self._database()
         cluster.migrate(self.home, self.settings, admin_url)
         self.say(f"database migrated ({self._seconds()})")
