@@ -179,3 +179,23 @@ def test_an_event_that_would_hold_up_the_relay_is_not_written(database: Database
     event = audit_events_pb2.AuditEntryRecorded(reason="x" * LARGEST_EVENT)
     with pytest.raises(ValueError, match="bytes"), database.unit_of_work(ACME) as unit:
         unit.emit(event, key="k", topic="raia.sample.box")
+
+
+def test_a_tenants_unit_of_work_reaches_the_platforms_tables_for_a_while(database: Database) -> None:
+    role, platform = text("select current_user"), "raia_sample_platform"
+    with database.unit_of_work(ACME) as unit:
+        with unit.platform():
+            with unit.platform():
+                unit.session.execute(text("select count(*) from outbox"))
+            assert unit.session.scalar(role) == platform
+        assert unit.session.scalar(role) == "raia_sample"
+        with pytest.raises(KeyError), unit.platform():
+            raise KeyError
+        assert unit.session.scalar(role) == "raia_sample", "whoever handles the exception is the tenant again"
+    with database.platform_unit_of_work() as unit, unit.platform():
+        assert unit.session.scalar(role) == platform
+
+
+def test_a_failed_statement_as_the_platform_ends_the_transaction(database: Database) -> None:
+    with pytest.raises(ProgrammingError, match="no_such"), database.unit_of_work(ACME) as unit, unit.platform():
+        unit.session.execute(text("select no_such from outbox"))

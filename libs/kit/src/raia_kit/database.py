@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from google.protobuf.message import Message
+from psycopg.pq import TransactionStatus
 from raia.platform.events.v1 import audit_events_pb2
 from sqlalchemy import Engine, create_engine, event, insert, text
 from sqlalchemy.exc import DataError, DBAPIError, OperationalError
@@ -41,6 +42,7 @@ class UnitOfWork:
     request_id: str = ""
     correlation_id: str = ""
     _after_commit: list[Callable[[], None]] = field(default_factory=list)
+    _as_platform: bool = False
 
     @property
     def tenant(self) -> UUID:
@@ -125,6 +127,27 @@ class UnitOfWork:
         recorded.details.update(kept)
         self.emit(recorded, key=str(org), topic=f"raia.{self.service}.audit_entry")
         return entry_id
+
+    @contextmanager
+    def platform(self) -> Iterator[None]:
+        """Inside the ``with``, statements reach the tables without a tenant, and nothing else; it may be nested.
+
+        An exception that leaves the transaction usable also leaves the role, so that whoever handles it goes on as the
+        tenant. In a platform unit of work it changes nothing.
+        """
+        if self.org_id is None or self._as_platform:
+            yield
+            return
+        self.session.flush()
+        self.session.execute(text(f'set local role "raia_{self.service}_platform"'))
+        self._as_platform = True
+        try:
+            yield
+            self.session.flush()
+        finally:
+            self._as_platform = False
+            if _usable(self.session):
+                self.session.execute(text("set local role none"))
 
     def after_commit(self, action: Callable[[], None]) -> None:
         """Runs ``action`` once the transaction has committed: to wake a dispatcher, never to change anything."""
@@ -220,6 +243,14 @@ def translate(error: DBAPIError | PoolTimeout) -> Exception:
     ):
         result = Unavailable("the database is away; try again", reason="DATABASE_UNAVAILABLE", retry_after=2.0)
     return result or error
+
+
+def _usable(session: Session) -> bool:
+    """Whether the transaction takes statements still: a failed one ends, role and all."""
+    if not session.is_active:
+        return False
+    driver: Any = session.connection().connection.driver_connection
+    return bool(driver.info.transaction_status == TransactionStatus.INTRANS)
 
 
 def _driver_url(url: str) -> str:

@@ -16,7 +16,6 @@ from raia_kit.context import current_call_or_none
 from raia_kit.database import Database, UnitOfWork
 from raia_kit.errors import FailedPrecondition, NotFound
 from raia_kit.events.envelope import Event, UnknownEventType
-from raia_kit.events.inbox import as_platform
 from raia_kit.ids import new_id
 from raia_kit.pagination import PageToken, size_of
 from raia_kit.tables import dead_letter
@@ -186,7 +185,7 @@ class DeadLetterServicer(dead_letter_service_pb2_grpc.DeadLetterServiceServicer)
             with self._database.platform_unit_of_work() as unit:
                 yield unit
         else:
-            with as_platform(call.unit):
+            with call.unit.platform():
                 yield call.unit
 
 

@@ -230,7 +230,7 @@ class ConsumerLoop(Loop):
                 self.consumer.handler(unit, event)
                 outcome = "handled"
             if dead_letter:
-                with inbox.as_platform(unit):
+                with unit.platform():
                     self._dead_letters.replayed(unit, self.consumer.name, event.id)
         return outcome
 

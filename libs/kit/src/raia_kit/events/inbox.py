@@ -1,7 +1,6 @@
 """What a consumer writes in the transaction of an event's effect, so that the effect happens once."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import text
@@ -22,20 +21,6 @@ insert into inbox (consumer, event_id) select :consumer, unnest(cast(:event_ids 
 returning event_id
 """)
 _POSITIONS = text("select topic, partition, position from consumer_position where consumer = :consumer")
-
-
-@contextmanager
-def as_platform(unit: UnitOfWork) -> Iterator[None]:
-    """Within a tenant's unit of work, statements on the platform's tables, under the role that may touch only those.
-
-    Not for code that may raise in between and go on: a failed statement ends the transaction, role and all.
-    """
-    if unit.org_id is None:
-        yield
-        return
-    unit.session.execute(text(f'set local role "raia_{unit.service}_platform"'))
-    yield
-    unit.session.execute(text("set local role none"))
 
 
 def claim(unit: UnitOfWork, consumer: str, event: Event, *, advance: bool = True) -> bool:

@@ -4,8 +4,7 @@ The tables are procrastinate's. Each function works within a unit of work, a ten
 reached under the platform role, as every table without a tenant.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -90,18 +89,6 @@ where id = %(id)s and attempts = %(attempt)s and status = 'doing' and not abort_
 HEARTBEAT = "update procrastinate_workers set last_heartbeat = now() where id = %(worker_id)s returning id"
 
 
-@contextmanager
-def _platform(unit: UnitOfWork) -> Iterator[None]:
-    if unit.org_id is None:
-        yield
-        return
-    unit.session.flush()
-    unit.session.execute(text(f'set local role "raia_{unit.service}_platform"'))
-    yield
-    # Not in a finally: after an error the transaction is over, and its role with it.
-    unit.session.execute(text("set local role none"))
-
-
 def look(unit: UnitOfWork, record: JobRecord) -> None:
     """Raises ``JobTakenOver`` or ``Cancelled`` when the attempt must not go on; locks nothing."""
     _check(_one(unit, _READ, id=record.id), record)
@@ -145,38 +132,38 @@ def read(unit: UnitOfWork, job_id: int, *, lock: bool = False) -> tuple[JobRecor
 
 def cancel_waiting(unit: UnitOfWork, job_id: int) -> None:
     """Ends a job that no worker has."""
-    with _platform(unit):
+    with unit.platform():
         unit.session.execute(_CANCEL_WAITING, {"id": job_id})
 
 
 def cancel_soon(unit: UnitOfWork, job_id: int) -> None:
     """Has a worker take up a waiting job at once, to cancel it."""
-    with _platform(unit):
+    with unit.platform():
         unit.session.execute(_CANCEL_SOON, {"id": job_id})
 
 
 def request_abort(unit: UnitOfWork, job_id: int) -> None:
     """Tells the worker that runs the job to stop."""
-    with _platform(unit):
+    with unit.platform():
         unit.session.execute(_REQUEST_ABORT, {"id": job_id})
 
 
 def counts(unit: UnitOfWork) -> Mapping[str, int]:
     """How many jobs there are in each status."""
-    with _platform(unit):
+    with unit.platform():
         return {row[0]: row[1] for row in unit.session.execute(_COUNTS)}
 
 
 def delete_finished(unit: UnitOfWork, before: datetime, batch: int) -> int:
     """Deletes up to ``batch`` jobs that ended before that time, and workers long gone; returns how many jobs."""
-    with _platform(unit):
+    with unit.platform():
         deleted = unit.session.execute(_DELETE_FINISHED, {"before": before, "batch": batch}).all()
         unit.session.execute(_DELETE_WORKERS)
     return len(deleted)
 
 
 def _one(unit: UnitOfWork, statement: TextClause, **values: object) -> Row[Any] | None:
-    with _platform(unit):
+    with unit.platform():
         return unit.session.execute(statement, values).first()
 
 

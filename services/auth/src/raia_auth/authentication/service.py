@@ -34,7 +34,6 @@ from raia_auth.organisations.events import USER_TOPIC
 from raia_auth.organisations.repository import MembershipRepository
 from raia_auth.organisations.service import OrganisationService
 from raia_auth.passwords import Hasher, Turnstile, check_password
-from raia_auth.schema import platform_tables
 from raia_auth.sessions.domain import Presented, Revocation
 from raia_auth.sessions.service import SessionService, SessionTokens
 from raia_auth.users.domain import Identity, User, fold, shown
@@ -138,7 +137,7 @@ class AuthenticationService:
         if current is None or not current.is_active:
             raise AccountInactive
         self._memberships.signed_in(unit, identity.id, self._now())
-        with platform_tables(unit):
+        with unit.platform():
             self._throttle.succeeded(unit, identity.email, address)
             if rehashed is not None:
                 self._identities.replace_hash(unit, identity.id, stored, rehashed)
@@ -157,7 +156,7 @@ class AuthenticationService:
             membership = self._memberships.get(unit, session.user_id)
             if membership is None or not membership.is_active:
                 raise RefreshTokenInvalid
-            with platform_tables(unit):
+            with unit.platform():
                 refreshed = self._sessions.refresh(unit, session.session_id, token)
             error = _refusal(refreshed.presented)
             metrics.REFRESHES.labels(refreshed.presented.value).inc()
@@ -212,7 +211,7 @@ class AuthenticationService:
             check_password(new, identity.email, field="new_password")
             hashed = self._hasher.hash(new)
         unit = final_unit()
-        with platform_tables(unit):
+        with unit.platform():
             self._throttle.succeeded(unit, identity.email, address)
             if not self._identities.replace_hash(unit, user_id, identity.password_hash, hashed):
                 raise Aborted("the password was changed meanwhile", reason="CONCURRENT_CHANGE")
@@ -222,7 +221,7 @@ class AuthenticationService:
     def logout(self, session_id: str) -> None:
         """Ends a session of the caller's; ending it twice is ending it once."""
         unit = final_unit()
-        with platform_tables(unit):
+        with unit.platform():
             self._sessions.end(unit, session_id, Revocation.LOGOUT)
 
     def _account(self, unit: UnitOfWork, identity: Identity | None) -> _Account:

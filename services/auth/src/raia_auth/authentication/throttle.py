@@ -11,7 +11,7 @@ from sqlalchemy import Column, DateTime, Index, Integer, LargeBinary, Table, del
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from raia_auth.errors import AccountLocked
-from raia_auth.schema import metadata, platform_tables
+from raia_auth.schema import metadata
 
 _LONGEST = timedelta(minutes=15)
 _FORGET = timedelta(hours=24)
@@ -92,7 +92,7 @@ class SqlThrottle:
     def begin(self, unit: UnitOfWork, email: str, address: str) -> None:
         """Counts an attempt for account and address; raises ``AccountLocked`` while one of them must wait."""
         now = self._now()
-        with platform_tables(unit):
+        with unit.platform():
             # The address first, everywhere: two calls that lock the same rows lock them in the same order.
             for subject, limit in _subjects(email, address):
                 record = self._lock(unit, subject, now)
@@ -104,7 +104,7 @@ class SqlThrottle:
     def succeeded(self, unit: UnitOfWork, email: str, address: str) -> None:
         """Forgets the account's failures, and one of the address."""
         table = sign_in_throttle
-        with platform_tables(unit):
+        with unit.platform():
             if address:
                 key = _digest("address", address)
                 record = self._lock(unit, key, self._now())
@@ -114,7 +114,7 @@ class SqlThrottle:
     def forget(self, unit: UnitOfWork) -> None:
         """Deletes records without a failure for a day."""
         table = sign_in_throttle
-        with platform_tables(unit):
+        with unit.platform():
             unit.session.execute(delete(table).where(table.c.failed_at < self._now() - _FORGET))
 
     def _lock(self, unit: UnitOfWork, subject: bytes, now: datetime) -> Record:

@@ -11,7 +11,6 @@ from sqlalchemy import exists, func, insert, select, text, update
 from raia_auth.organisations.domain import Membership, Organisation
 from raia_auth.organisations.tables import membership, organisation
 from raia_auth.roles import ADMIN
-from raia_auth.schema import platform_tables
 
 _MEMBERSHIP = (
     membership.c.org_id,
@@ -79,18 +78,18 @@ class SqlOrganisationRepository:
 
     def add(self, unit: UnitOfWork, org_id: UUID, name: str) -> None:
         """Creates one."""
-        with platform_tables(unit):
+        with unit.platform():
             unit.session.execute(insert(organisation).values(id=org_id, name=name))
 
     def get(self, unit: UnitOfWork, org_id: UUID) -> Organisation | None:
         """One by its id."""
-        with platform_tables(unit):
+        with unit.platform():
             row = unit.session.execute(select(organisation).where(organisation.c.id == org_id)).one_or_none()
         return Organisation(*row) if row else None
 
     def any(self, unit: UnitOfWork) -> bool:
         """Whether there is one at all."""
-        with platform_tables(unit):
+        with unit.platform():
             return bool(unit.session.scalar(select(exists(select(organisation.c.id)))))
 
     def lock_founding(self, unit: UnitOfWork) -> None:
@@ -99,7 +98,7 @@ class SqlOrganisationRepository:
 
     def all(self, unit: UnitOfWork) -> list[Organisation]:
         """Every organisation, oldest first."""
-        with platform_tables(unit):
+        with unit.platform():
             rows = unit.session.execute(select(organisation).order_by(organisation.c.created_at)).all()
         return [Organisation(*row) for row in rows]
 

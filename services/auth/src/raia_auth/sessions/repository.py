@@ -8,7 +8,6 @@ from uuid import UUID
 from raia_kit.database import UnitOfWork
 from sqlalchemy import delete, insert, select, update
 
-from raia_auth.schema import platform_tables
 from raia_auth.sessions.domain import RefreshToken, Revocation, Session
 from raia_auth.sessions.tables import refresh_token, user_sessions
 
@@ -57,7 +56,7 @@ class SqlSessionRepository:
 
     def add(self, unit: UnitOfWork, session: Session, address: str) -> None:
         """Stores a new session."""
-        with platform_tables(unit):
+        with unit.platform():
             unit.session.execute(
                 insert(user_sessions).values(
                     session_id=session.session_id,
@@ -72,7 +71,7 @@ class SqlSessionRepository:
 
     def of_token(self, unit: UnitOfWork, digest: bytes) -> Session | None:
         """The session that a refresh token belongs to."""
-        with platform_tables(unit):
+        with unit.platform():
             row = unit.session.execute(
                 select(*_SESSION).join(refresh_token, _T.session_id == _S.session_id).where(_T.digest == digest)
             ).one_or_none()
@@ -80,7 +79,7 @@ class SqlSessionRepository:
 
     def lock(self, unit: UnitOfWork, session_id: str) -> Session | None:
         """The session, locked until the transaction ends: refreshes of one session happen one after another."""
-        with platform_tables(unit):
+        with unit.platform():
             row = unit.session.execute(
                 select(*_SESSION).where(_S.session_id == session_id).with_for_update()
             ).one_or_none()
@@ -88,7 +87,7 @@ class SqlSessionRepository:
 
     def token(self, unit: UnitOfWork, digest: bytes) -> RefreshToken | None:
         """A stored refresh token."""
-        with platform_tables(unit):
+        with unit.platform():
             row = unit.session.execute(
                 select(_T.digest, _T.session_id, _T.expires_at, _T.used_at).where(_T.digest == digest)
             ).one_or_none()
@@ -96,7 +95,7 @@ class SqlSessionRepository:
 
     def add_token(self, unit: UnitOfWork, token: RefreshToken) -> None:
         """Stores a new refresh token."""
-        with platform_tables(unit):
+        with unit.platform():
             unit.session.execute(
                 insert(refresh_token).values(
                     digest=token.digest, session_id=token.session_id, expires_at=token.expires_at
@@ -105,7 +104,7 @@ class SqlSessionRepository:
 
     def use_token(self, unit: UnitOfWork, digest: bytes, at: datetime) -> None:
         """Marks a refresh token, and its session as refreshed."""
-        with platform_tables(unit):
+        with unit.platform():
             unit.session.execute(update(refresh_token).where(_T.digest == digest).values(used_at=at))
             family = select(_T.session_id).where(_T.digest == digest).scalar_subquery()
             unit.session.execute(update(user_sessions).where(_S.session_id == family).values(refreshed_at=at))
@@ -117,13 +116,13 @@ class SqlSessionRepository:
         query = select(*_SESSION).where(_S.user_id == user_id, _S.revoked_at.is_(None), _S.expires_at > now)
         if org_id is not None:
             query = query.where(_S.org_id == org_id)
-        with platform_tables(unit):
+        with unit.platform():
             rows = unit.session.execute(query.order_by(_S.session_id.desc()).with_for_update()).all()
         return [Session(*row) for row in rows]
 
     def revoke(self, unit: UnitOfWork, session_ids: Sequence[str], reason: Revocation, at: datetime) -> None:
         """Ends sessions."""
-        with platform_tables(unit):
+        with unit.platform():
             unit.session.execute(
                 update(user_sessions)
                 .where(_S.session_id.in_(session_ids), _S.revoked_at.is_(None))
@@ -132,13 +131,13 @@ class SqlSessionRepository:
 
     def revoked_since(self, unit: UnitOfWork, since: datetime) -> list[tuple[str, datetime]]:
         """Sessions revoked after a moment, each with when."""
-        with platform_tables(unit):
+        with unit.platform():
             rows = unit.session.execute(select(_S.session_id, _S.revoked_at).where(_S.revoked_at > since)).all()
         return [(row[0], row[1]) for row in rows]
 
     def forget(self, unit: UnitOfWork, before: datetime) -> int:
         """Deletes sessions that ended before, with their tokens; answers how many."""
-        with platform_tables(unit):
+        with unit.platform():
             rows = unit.session.execute(
                 delete(user_sessions).where(_S.expires_at < before).returning(_S.session_id)
             ).all()

@@ -8,7 +8,6 @@ from sqlalchemy import Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from raia_auth.roles import ADMIN
-from raia_auth.schema import platform_tables
 from raia_auth.users.domain import Identity, User
 from raia_auth.users.tables import organisation_user, users
 
@@ -60,7 +59,7 @@ class SqlIdentityRepository:
 
     def by_email(self, unit: UnitOfWork, email: str) -> Identity | None:
         """The identity with this folded address."""
-        with platform_tables(unit):
+        with unit.platform():
             row = unit.session.execute(
                 select(users.c.id, users.c.email, users.c.password_hash).where(users.c.email == email)
             ).one_or_none()
@@ -68,7 +67,7 @@ class SqlIdentityRepository:
 
     def get(self, unit: UnitOfWork, user_id: UUID) -> Identity | None:
         """The identity with this id."""
-        with platform_tables(unit):
+        with unit.platform():
             row = unit.session.execute(
                 select(users.c.id, users.c.email, users.c.password_hash).where(users.c.id == user_id)
             ).one_or_none()
@@ -82,7 +81,7 @@ class SqlIdentityRepository:
             .on_conflict_do_nothing(index_elements=[users.c.email])
             .returning(users.c.id)
         )
-        with platform_tables(unit):
+        with unit.platform():
             return unit.session.execute(statement).one_or_none() is not None
 
     def replace_hash(self, unit: UnitOfWork, user_id: UUID, old: str | None, new: str) -> bool:
@@ -93,7 +92,7 @@ class SqlIdentityRepository:
             .values(password_hash=new, updated_at=func.now())
             .returning(users.c.id)
         )
-        with platform_tables(unit):
+        with unit.platform():
             return unit.session.execute(statement).one_or_none() is not None
 
 
