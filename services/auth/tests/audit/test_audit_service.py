@@ -1,5 +1,6 @@
 """The ledger through the running service: listed, searched, verified, within two seconds."""
 
+import secrets
 import time
 from datetime import timedelta
 from itertools import pairwise
@@ -157,3 +158,13 @@ def test_times_outside_of_the_calendar_are_refused(audit, admin, seconds):
 def test_conditions_hold_no_nul(audit, admin, field):
     failure = failure_of(lambda: search(audit, admin, **{field: "a\x00.*"}))
     assert (failure.code, failure.fields) == (grpc.StatusCode.INVALID_ARGUMENT, (field,))
+
+
+@pytest.mark.parametrize("hostile", ["\x00", secrets.token_hex(4000)], ids=["nul", "long"])
+def test_a_denied_call_is_in_the_ledger_whatever_it_named(rig, hostile):
+    admin = rig.register()
+    viewer = rig.hire(admin, "viewer")
+    request = user_service_pb2.UpdateUserRequest(id=hostile)
+    assert failure_of(lambda: rig.users.UpdateUser(request, metadata=viewer.metadata)).reason == "PERMISSION_MISSING"
+    denied = "select outcome from ledger_entry where org_id = %s and action = 'user.update'"
+    wait_until(lambda: rig.rows(denied, admin.org_id) == [("denied",)])

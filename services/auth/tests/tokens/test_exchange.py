@@ -55,11 +55,11 @@ def test_a_service_acts_for_a_user_for_five_minutes(rig):
 
 def test_the_scope_is_what_both_the_jobs_and_the_user_may(rig, allowing):
     admin = rig.register()
-    viewer = rig.hire(admin, "viewer")
+    analyst = rig.hire(admin, "analyst")
     wanted = ["datasets.read", "models.train"]
     full = allowing.exchange("ml", UUID(admin.id), admin.org, "j", wanted)
     assert verified(rig, full.token).scope == {"datasets.read", "models.train"}
-    less = allowing.exchange("ml", UUID(viewer.id), viewer.org, "j", wanted)
+    less = allowing.exchange("ml", UUID(analyst.id), analyst.org, "j", wanted)
     assert verified(rig, less.token).scope == {"datasets.read"}
 
 
