@@ -165,18 +165,9 @@ class Database:
     def __init__(self, url: str, *, service: str, pool_size: int = 3) -> None:
         self.service = service
         self.url = url
-        self.engine: Engine = create_engine(
-            _driver_url(url),
-            pool_size=pool_size,
-            max_overflow=0,
-            pool_timeout=10,
-            pool_pre_ping=True,
-            pool_recycle=1800,
-            connect_args={"connect_timeout": 5, "prepare_threshold": None, "application_name": f"raia-{service}"},
-        )
+        self.engine: Engine = open_engine(url, service, pool_size)
         self.after_commit: list[Callable[[], None]] = []
         """Run after every commit: the relay's wake-up."""
-        event.listen(self.engine, "connect", _utc)
 
     @contextmanager
     def unit_of_work(
@@ -221,6 +212,21 @@ class Database:
     def close(self) -> None:
         """Closes every connection."""
         self.engine.dispose()
+
+
+def open_engine(url: str, service: str, pool_size: int) -> Engine:
+    """A pool of at most ``pool_size`` connections, each checked before it is used and in UTC."""
+    engine = create_engine(
+        _driver_url(url),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=10,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        connect_args={"connect_timeout": 5, "prepare_threshold": None, "application_name": f"raia-{service}"},
+    )
+    event.listen(engine, "connect", _utc)
+    return engine
 
 
 def translate(error: DBAPIError | PoolTimeout) -> Exception:

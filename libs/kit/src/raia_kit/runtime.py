@@ -3,9 +3,11 @@
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from sqlalchemy import Engine
+
 from raia_kit.access import AccessIndex, AccessSource, AuthAccessSource
 from raia_kit.channels import ServiceChannels
-from raia_kit.database import Database
+from raia_kit.database import Database, open_engine
 from raia_kit.events.log import EventLog
 from raia_kit.events.postgres import PostgresEventLog
 from raia_kit.events.session import DirectSession
@@ -63,7 +65,12 @@ class Runtime:
             from raia_kit.events.kafka import KafkaEventLog
 
             return KafkaEventLog(self.settings.kafka_bootstrap)
-        return PostgresEventLog(self.database.engine, self.session)
+        return PostgresEventLog(self._log_engine, self.session)
+
+    @cached_property
+    def _log_engine(self) -> Engine:
+        """A connection of the log's readers alone: transactions that take long must not make access decisions stale."""
+        return open_engine(self.settings.database_url.get_secret_value(), self.service, 1)
 
     @cached_property
     def identity(self) -> ServiceIdentity:
@@ -128,5 +135,7 @@ class Runtime:
         self.channels.close()
         if self.made("log"):
             self.log.close()
+        if self.made("_log_engine"):
+            self._log_engine.dispose()
         self.database.close()
         self.faults.close()
