@@ -12,9 +12,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from raia_kit.contract import MethodContract
 from raia_kit.errors import Kind
 from raia_kit.faults import Faults
-from raia_kit.metadata import TRACEPARENT
 from raia_kit.status import as_raia_error
-from raia_kit.telemetry import server_span
 
 from raia_gateway import metrics
 from raia_gateway.admission import Admission
@@ -28,6 +26,7 @@ from raia_gateway.headers import API_POLICY, CommonHeaders
 from raia_gateway.openapi.document import OpenApiPage, build_document
 from raia_gateway.routes import Matcher
 from raia_gateway.streams import ServerStream
+from raia_gateway.tracing import Tracing
 from raia_gateway.unary import Unary, trailer_headers
 from raia_gateway.uploads import Upload
 from raia_gateway.upstream import LocalHandler, Upstream
@@ -61,6 +60,7 @@ class Parts:
     faults: Faults
     live: LiveEndpoint
     limits: Limits = field(default_factory=Limits)
+    tracing: Tracing = field(default_factory=lambda: Tracing(recording=False))
     local: Mapping[str, LocalHandler] = field(default_factory=dict)
     """Rpcs that the gateway serves itself, by full name."""
     pages: Mapping[str, Page] = field(default_factory=dict)
@@ -129,7 +129,7 @@ class Application:
         self._headers.apply(exchange)
         error: BaseException | None = None
         try:
-            with server_span(exchange.method, {TRACEPARENT: exchange.header(b"traceparent")}) as span:
+            with self._parts.tracing.span(exchange) as span:
                 try:
                     await self._serve(exchange)
                 except ClientDisconnected:
@@ -138,7 +138,7 @@ class Application:
                     error = caught
                     await self._fail(exchange, caught)
                 finally:
-                    if span.is_recording():
+                    if span is not None:
                         span.update_name(f"{exchange.method} {exchange.route or 'unknown'}")
                         span.set_attribute("http.response.status_code", exchange.status)
                         span.set_attribute("raia.request_id", exchange.request_id)
@@ -204,6 +204,7 @@ class Application:
                 "status": exchange.status,
                 "duration_ms": round(seconds * 1000, 3),
                 "request_id": exchange.request_id,
+                "trace_id": exchange.traceparent[3:35],
                 "peer": exchange.client_address,
                 "org_id": caller.org_id if caller else None,
                 "user_id": caller.user_id if caller else None,

@@ -25,6 +25,7 @@ from raia_gateway.live.topics import TopicPermissions
 from raia_gateway.live.websocket import PATH, LiveSocket
 from raia_gateway.operations import Operations, OwnCheck
 from raia_gateway.settings import GatewaySettings
+from raia_gateway.tracing import Tracing
 from raia_gateway.upstream import Upstream
 
 _LOG = logging.getLogger(__name__)
@@ -86,6 +87,7 @@ def build(settings: GatewaySettings) -> Gateway:
         faults=faults,
         live=live,
         limits=Limits(body=settings.body_limit, upload=settings.upload_limit),
+        tracing=Tracing(recording=bool(settings.otlp_endpoint)),
         local=operations.handlers(),
         pages={PATH: live.plain},
         startup=(starting.begin,),

@@ -33,6 +33,7 @@ class Exchange:
         "scope",
         "started",
         "status",
+        "traceparent",
     )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,6 +42,8 @@ class Exchange:
         self.method: str = scope["method"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.request_id = ""
+        self.traceparent = ""
+        """The W3C trace context of whatever is done for this request."""
         self.common: list[Header] = []
         self.started = False
         self.status = 0

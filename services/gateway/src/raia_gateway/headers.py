@@ -1,8 +1,8 @@
 """What every answer carries: security headers, the request id, and CORS for origins that the settings name."""
 
+import os
 import re
 from collections.abc import Sequence
-from uuid import uuid4
 
 from raia_gateway.asgi import Header
 from raia_gateway.exchange import Exchange
@@ -40,7 +40,7 @@ class CommonHeaders:
     def apply(self, exchange: Exchange) -> None:
         """Takes the client's request id if it is well-formed, makes one otherwise."""
         given = exchange.headers.get(b"x-request-id", b"")
-        identity = given if _REQUEST_ID.match(given) else uuid4().hex.encode()
+        identity = given if _REQUEST_ID.match(given) else os.urandom(16).hex().encode()
         exchange.request_id = identity.decode("ascii")
         exchange.common = [*self._fixed, (b"x-request-id", identity)]
         origin = exchange.headers.get(b"origin")

@@ -11,7 +11,6 @@ from google.protobuf.message_factory import GetMessageClass
 from raia_kit.channels import LARGEST_MESSAGE
 from raia_kit.contract import MethodContract
 from raia_kit.metadata import AUTHORIZATION, CLIENT_ADDRESS, CORRELATION_ID, IDEMPOTENCY_KEY, REQUEST_ID, TRACEPARENT
-from raia_kit.tracing import current_traceparent
 
 from raia_gateway.errors import MalformedRequest
 from raia_gateway.exchange import Exchange
@@ -109,7 +108,7 @@ def _channel_options(repeatable: list[MethodContract]) -> list[tuple[str, Any]]:
 
 def call_metadata(exchange: Exchange) -> tuple[tuple[str, str], ...]:
     """What a call for this request carries: token, ids, trace, the client's address and idempotency key."""
-    carried = [(REQUEST_ID, exchange.request_id), (TRACEPARENT, current_traceparent())]
+    carried = [(REQUEST_ID, exchange.request_id), (TRACEPARENT, exchange.traceparent)]
     headers = exchange.headers
     if b"authorization" in headers:
         carried.append((AUTHORIZATION, exchange.header(b"authorization")))
