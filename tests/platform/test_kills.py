@@ -1,0 +1,88 @@
+"""Any one service dies by kill -9 in the middle of the journey: it comes back, and no record is wrong."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.conftest import ADMIN_EMAIL, Platform, start_platform
+
+pytestmark = pytest.mark.slow
+
+SERVICES = sorted({entry.name for entry in entry_points(group="raia.services")} | {"gateway"})
+
+
+@pytest.fixture(scope="module")
+def victim_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    running = start_platform(tmp_path_factory.mktemp("victim"))
+    yield running
+    running.stop()
+
+
+def process_of(platform: Platform, service: str) -> psutil.Process:
+    module = re.compile(rf"\braia_{service}\b")
+    for child in psutil.Process(platform.process.pid).children(recursive=True):
+        try:
+            line = " ".join(child.cmdline())
+        except psutil.NoSuchProcess:
+            continue
+        if module.search(line) and "compute_child" not in line:
+            return child
+    raise AssertionError(f"{service} does not run")
+
+
+def back_after(platform: Platform, service: str, old: int, seconds: float) -> float:
+    began = time.monotonic()
+    while time.monotonic() - began < seconds:
+        try:
+            alive = process_of(platform, service).pid != old
+            with platform.client() as client:
+                answer = client.get("/api/v1/health", timeout=2)
+            if alive and answer.status_code == 200 and answer.json()["status"] == "serving":
+                return time.monotonic() - began
+        except Exception:
+            pass
+        time.sleep(0.1)
+    raise AssertionError(f"{service} is not back after {seconds} s")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_it_comes_back_and_the_journey_goes_on(victim_platform: Platform, service: str, tmp_path: Path) -> None:
+    platform = victim_platform
+    environment = {
+        **os.environ,
+        "RAIA_HOME": str(platform.home),
+        "RAIA_ADMIN_EMAIL": ADMIN_EMAIL,
+        "RAIA_ADMIN_PASSWORD": platform.password,
+    }
+    told = tmp_path / "journey.log"
+    with told.open("wb") as log:
+        journey = subprocess.Popen(
+            [sys.executable, "-m", "raia_launcher", "journey", "--url", platform.url],
+            env=environment,
+            stdout=log,
+            stderr=log,
+        )
+    while " 1." not in told.read_text() and journey.poll() is None:
+        time.sleep(0.05)
+    old = process_of(platform, service)
+    old.send_signal(signal.SIGKILL)
+    seconds = back_after(platform, service, old.pid, 15)
+    journey.wait(240)
+    output = told.read_text()
+    print(f"{service} was back after {seconds:.1f} s")
+    assert "Journey done" in output or "the journey ends here: 503" in output, output
+
+    with platform.client(platform.sign_in(ADMIN_EMAIL, platform.password)) as client:
+        assert client.get("/api/v1/audit/verify").json()["intact"]
+        datasets = client.get("/api/v1/datasets", params={"page_size": 1000}).json()["datasets"]
+        assert {dataset["status"] for dataset in datasets} <= {"ready", "processing"}
+        assert {dataset["row_count"] for dataset in datasets if dataset["status"] == "ready"} == {"1000"}
