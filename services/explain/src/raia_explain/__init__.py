@@ -1,0 +1,1 @@
+"""Explanations of models and reports on their fairness."""

@@ -1,0 +1,123 @@
+"""SHAP values of a model on its margin scale, exact: of trees path-dependent, of linear models interventional."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from raia_scoring.model import ScoringModel
+
+from raia_explain.errors import class_unknown
+
+LINEAR = frozenset({"logistic_regression", "linear_regression", "ridge"})
+"""Algorithms whose margin is a weighted sum of the encoded columns."""
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """SHAP values of n rows over the model's c columns, for one output of the model."""
+
+    values: np.ndarray
+    """Float64 (n, c), in the order of the signature."""
+    base: float
+    """What the model answers without knowing anything of a row."""
+    margin: np.ndarray
+    """The model's own margin of each row, float64 (n,)."""
+
+    @property
+    def additivity_error(self) -> float:
+        """The largest |base + sum of values - margin| over all rows, relative to the row's margin.
+
+        Where a margin is nearer to 0 than 1, the difference counts as it is: a margin of 0 has no relative error.
+        """
+        if not len(self.margin):
+            return 0.0
+        difference = np.abs(self.base + self.values.sum(axis=1) - self.margin)
+        return float((difference / np.maximum(1.0, np.abs(self.margin))).max())
+
+
+class Explainer:
+    """Attributes the outputs of one model; made once, asked for any number of rows."""
+
+    def __init__(self, model: ScoringModel) -> None:
+        self.model = model
+        self.method: Literal["tree", "linear"] = "linear" if model.algorithm in LINEAR else "tree"
+        self._trees: Any = None
+
+    @property
+    def outputs(self) -> int:
+        """How many margins the model has: one, or one a class for more than two classes."""
+        return len(self.model.classes) if len(self.model.classes) > 2 else 1
+
+    def explain(self, encoded: np.ndarray) -> list[Attribution]:
+        """The attribution of each output for rows that are encoded already, float64 (n, m)."""
+        margin = self.model.encoded_margin(encoded).reshape(len(encoded), self.outputs)
+        values, base = self._linear(encoded) if self.method == "linear" else self._tree(encoded)
+        columns = by_source(values, self.model.encoded_sources, self.model.signature.names)
+        return [Attribution(columns[:, :, k], float(base[k]), margin[:, k]) for k in range(self.outputs)]
+
+    def of_class(self, encoded: np.ndarray, label: str) -> Attribution:
+        """The attribution of one class's margin, or of a regressor's with an empty label.
+
+        Of two classes the first has the second's margin turned round: negated as log-odds, taken from 1 as a
+        probability. Raises ``ClassUnknown``.
+        """
+        found = self.explain(encoded)
+        if not self.model.classes:
+            return found[0]
+        if label not in self.model.classes:
+            raise class_unknown(label, self.model.classes)
+        place = self.model.classes.index(label)
+        if self.outputs > 1:
+            return found[place]
+        only = found[0]
+        if place == 1:
+            return only
+        whole = 1.0 if self.model.margin_scale == "probability" else 0.0
+        return Attribution(-only.values, whole - only.base, whole - only.margin)
+
+    def _linear(self, encoded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        weights = np.atleast_2d(np.asarray(self.model.estimator.coef_, dtype=np.float64))
+        constant = np.atleast_1d(np.asarray(self.model.estimator.intercept_, dtype=np.float64))
+        mean = self.model.encoded_mean
+        values = (encoded - mean)[:, :, None] * weights.T[None, :, :]
+        return values, weights @ mean + constant
+
+    def _tree(self, encoded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        library = self.model.algorithm
+        if library == "lightgbm":
+            return _split(self.model.estimator.predict(encoded, pred_contrib=True, num_threads=1), self.outputs)
+        if library == "xgboost":
+            import xgboost
+
+            rows = xgboost.DMatrix(encoded, nthread=1)
+            return _split(self.model.estimator.predict(rows, pred_contribs=True), self.outputs)
+        return self._shap(encoded)
+
+    def _shap(self, encoded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if self._trees is None:
+            import shap  # takes seconds: only what has no contributions of its own pays for it
+
+            self._trees = shap.TreeExplainer(self.model.estimator, feature_perturbation="tree_path_dependent")
+        values = np.asarray(self._trees.shap_values(encoded, check_additivity=False), dtype=np.float64)
+        base = np.atleast_1d(np.asarray(self._trees.expected_value, dtype=np.float64))
+        if values.ndim == 2:
+            values = values[:, :, None]
+        # A forest of two classes answers both; the second's is the margin.
+        return (values[:, :, -1:], base[-1:]) if self.outputs == 1 else (values, base)
+
+
+def by_source(values: np.ndarray, sources: Sequence[str], names: Sequence[str]) -> np.ndarray:
+    """Values of encoded columns (n, m, k) summed to the columns that they come from, (n, c, k) in the order given."""
+    place = {name: position for position, name in enumerate(names)}
+    found = np.zeros((values.shape[0], len(names), values.shape[2]), dtype=np.float64)
+    for position, source in enumerate(sources):
+        found[:, place[source], :] += values[:, position, :]
+    return found
+
+
+def _split(contributions: Any, outputs: int) -> tuple[np.ndarray, np.ndarray]:
+    """Contributions of a booster, the base last, as values (n, m, k) and base (k,)."""
+    found = np.asarray(contributions, dtype=np.float64)
+    found = found.reshape(len(found), outputs, -1).transpose(0, 2, 1)
+    return found[:, :-1, :], found[0, -1, :] if len(found) else np.zeros(outputs)
