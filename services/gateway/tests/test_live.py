@@ -28,7 +28,7 @@ from sqlalchemy import create_engine
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from .conftest import ORG, Gateway, start_gateway
+from .conftest import ORG, USER, Gateway, start_gateway
 from .test_uploads import wait_until
 
 if TYPE_CHECKING:
@@ -68,7 +68,9 @@ class Rig:
         self.stack.callback(gateway.stop)
         return gateway
 
-    def publish(self, count: int = 1, *, org: UUID = ORG, topic: str = TOPIC, project: str = "", size: int = 0) -> None:
+    def publish(
+        self, count: int = 1, *, org: UUID = ORG, topic: str = TOPIC, project: str = "", size: int = 0, key: str = ""
+    ) -> None:
         events = []
         for _ in range(count):
             self.number += 1
@@ -77,7 +79,7 @@ class Rig:
             )
             events.append(
                 Event(
-                    id=new_id(), topic=topic, key=f"d{self.number}", type=message.DESCRIPTOR.full_name,
+                    id=new_id(), topic=topic, key=key or f"d{self.number}", type=message.DESCRIPTOR.full_name,
                     payload=message.SerializeToString(), headers={"orgid": str(org), "time": "2026-01-01T00:00:00Z"},
                 )
             )  # fmt: skip
@@ -233,6 +235,16 @@ def test_topics_need_their_permission(rig: Rig) -> None:
         assert subscribe(socket)["error"]["code"] == 14
         gateway.permissions.seconds = 0.0
         assert subscribe(socket)["op"] == "subscribed"
+
+
+def test_topics_about_users_show_each_their_own(rig: Rig) -> None:
+    gateway = rig.start()
+    gateway.permissions.withheld.add("widgets.read")
+    with open_socket(gateway) as socket:
+        assert subscribe(socket, "raia.sample.notification")["op"] == "subscribed"
+        rig.publish(topic="raia.sample.notification", key=str(new_id()))
+        rig.publish(topic="raia.sample.notification", key=str(USER))
+        assert numbers(socket, 1) == [2]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from raia_gateway.live.hub import Hub
 from raia_gateway.live.messages import MOST_TOPICS, Request, error_message, event_message, message
 from raia_gateway.live.outbox import Outbox, TooSlow
 from raia_gateway.live.ring import Entry
-from raia_gateway.live.topics import TopicPermissions
+from raia_gateway.live.topics import OWN, TopicPermissions
 
 TOKEN_ENDED, TOO_SLOW = 4401, 4408
 _READ = 200
@@ -136,7 +136,7 @@ class Connection:
 
     async def _subscribe(self, request: Request, replay_slots: asyncio.Semaphore) -> None:
         permissions = {topic: self._topics.permission(topic) for topic in request.topics}
-        for permission in set(permissions.values()):
+        for permission in set(permissions.values()) - {OWN}:
             await asyncio.to_thread(self._admission.authorize, self.caller, permission)
         if len(self._permissions.keys() | permissions.keys()) > MOST_TOPICS:
             raise InvalidArgument.of_field("topics", f"a connection may subscribe to {MOST_TOPICS} topics")
@@ -233,11 +233,16 @@ class Connection:
 
     def _offer(self, entry: Entry) -> None:
         """Queues an event if the caller may read what it is about."""
-        event = entry.event
-        if entry.org_id != self.org_id or not self._admission.may_see(
-            self.caller, self._permissions[event.topic], event.topic.rpartition(".")[2], event.key, entry.project_id
-        ):
+        if entry.org_id != self.org_id or not self._may_see(entry):
             return
         at = self.cursor()
         self.send(event_message(entry.encoded, at), at)
         metrics.LIVE_MESSAGES.inc()
+
+    def _may_see(self, entry: Entry) -> bool:
+        event = entry.event
+        permission = self._permissions[event.topic]
+        if permission == OWN:
+            return event.key == str(self.caller.user_id) and self._admission.still_valid(self.caller)
+        kind = event.topic.rpartition(".")[2]
+        return self._admission.may_see(self.caller, permission, kind, event.key, entry.project_id)

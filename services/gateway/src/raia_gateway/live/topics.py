@@ -8,11 +8,15 @@ from raia_kit.errors import InvalidArgument, NotFound
 
 _TOPIC = re.compile(r"raia\.([a-z][a-z0-9_]*)\.([a-z][a-z0-9_]*)\Z", re.ASCII)
 _SPECIAL = {"audit_entry": "audit.read"}
+_OWN = frozenset({"notification"})
+OWN = ""
+"""The permission of topics whose events each user may read of their own: the event's key is the user's id."""
 
 
 class TopicPermissions:
     """A topic ``raia.<service>.<resource>`` needs ``<resources>.read``, if any contract knows such a permission.
 
+    Topics about users themselves need none (``OWN``) and show each user what is theirs.
     Topics without one are for services alone and look as if they did not exist.
     """
 
@@ -22,11 +26,13 @@ class TopicPermissions:
         self._services = frozenset(contract.service for contract in listed)
 
     def permission(self, topic: object) -> str:
-        """The permission to subscribe; raises ``InvalidArgument`` or ``NotFound`` (TOPIC_NOT_FOUND)."""
+        """The permission to subscribe, or ``OWN``; raises ``InvalidArgument`` or ``NotFound`` (TOPIC_NOT_FOUND)."""
         if not isinstance(topic, str) or len(topic) > 200:
             raise InvalidArgument.of_field("topics", "must be an array of topic names")
         match = _TOPIC.match(topic)
         if match is not None and match[1] in self._services:
+            if match[2] in _OWN:
+                return OWN
             wanted = _SPECIAL.get(match[2]) or f"{plural(match[2])}.read"
             if wanted in self._permissions:
                 return wanted
