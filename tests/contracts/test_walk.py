@@ -1,6 +1,7 @@
 """Walks every rpc of every contract: tokens, permissions, tenants, constraints, internal access."""
 
 import secrets
+import time
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
@@ -133,8 +134,29 @@ def foreign_user(platform: Platform, token: str) -> str:
         return str(client.get("/api/v1/auth/me").json()["user"]["id"])
 
 
+def foreign_document(platform: Platform, token: str) -> str:
+    with platform.client(token) as client:
+        answer = client.post("/api/v1/documents/upload", files={"file": ("walk.txt", b"The walk is short. It ends.")})
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+
+def foreign_notification(platform: Platform, token: str) -> str:
+    foreign_dataset(platform, token)
+    deadline = time.monotonic() + 30
+    with platform.client(token) as client:
+        while True:
+            found = client.get("/api/v1/notifications").json().get("notifications", [])
+            if found:
+                return str(found[0]["id"])
+            assert time.monotonic() < deadline, "nobody was notified"
+            time.sleep(0.1)
+
+
 RESOURCES: dict[str, Callable[[Platform, str], str]] = {
     "dataset": foreign_dataset,
+    "notification": foreign_notification,
+    "document": foreign_document,
     "user": foreign_user,
 }
 

@@ -9,7 +9,13 @@ HEAVY = [
     *("pandas", "sklearn", "xgboost", "lightgbm", "shap", "lime", "transformers"),
     *("polars", "duckdb", "pyarrow", "scipy", "numpy", "onnxruntime"),
 ]
-SERVING = ["raia_kit.service", "raia_gateway.__main__", "raia_auth.bootstrap", "raia_ingest.bootstrap"]
+SERVING = [
+    "raia_kit.service",
+    "raia_gateway.__main__",
+    "raia_auth.bootstrap",
+    "raia_ingest.bootstrap", "raia_llm.bootstrap",
+    "raia_workspace.bootstrap",
+]
 
 
 @pytest.mark.fast

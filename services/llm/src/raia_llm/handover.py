@@ -1,0 +1,12 @@
+"""The files by which a compute child and its caller hand over what is too large to send."""
+
+TEXT = "text.txt"
+"""The extracted text in UTF-8."""
+CHUNKS = "chunks.jsonl"
+"""Each chunk as JSON on a line."""
+WORDS = "words.json"
+"""In how many chunks each word stands."""
+WEIGHTS = "weights.json"
+"""The weight of each word."""
+VECTORS = "vectors.jsonl"
+"""Each chunk's vector on a line, as pgvector reads it."""
