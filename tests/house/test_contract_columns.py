@@ -8,8 +8,8 @@ TABLES: dict[str, tuple[str, str]] = {
     "user_sessions": ("raia.auth.v1.UserSession", "session_id user_id expires_at created_at"),
     "datasets": (
         "raia.ingest.v1.Dataset",
-        "id name description file_path file_size file_type schema_info row_count column_count quality_score uploaded_by "
-        "created_at updated_at",
+        "id name description file_path file_size file_type schema_info row_count column_count quality_score "
+        "uploaded_by created_at updated_at",
     ),
     "models": (
         "raia.ml.v1.Model",
