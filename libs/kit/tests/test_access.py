@@ -176,6 +176,22 @@ def test_a_restricted_project_is_seen_by_its_grantees_and_administrators_alone()
 
 
 @pytest.mark.fast
+def test_holders_are_the_active_members_who_may() -> None:
+    index = loaded(
+        member(ADA, "analyst"),
+        member(BOB, "analyst", active=False),
+        member(EVE, "viewer"),
+        member(EVE, "admin", org=OTHER_ORG),
+        project(EVE, OPEN, "analyst"),
+        restriction(CLOSED),
+    )
+    assert index.holders(ORG, "models.train") == {ADA}
+    assert index.holders(ORG, "models.train", OPEN) == {ADA, EVE}
+    assert index.holders(ORG, "models.train", CLOSED) == frozenset()
+    assert index.holders(OTHER_ORG, "models.train", CLOSED) == {EVE}
+    assert index.holders(UUID(int=0xC), "models.train") == frozenset()
+
+
 def test_a_scope_limits_what_is_done_and_not_what_is_seen() -> None:
     index = loaded(member(ADA, "admin"), restriction(CLOSED))
     scoped = caller(service="ml", scope=frozenset({"datasets.read", "audit.read"}))

@@ -206,6 +206,11 @@ class AccessIndex:
         held = state.permissions(member.roles) if member is not None else frozenset()
         return held if caller.scope is None else held & caller.scope
 
+    def holders(self, org_id: UUID, permission: str, project_id: UUID | None = None) -> frozenset[UUID]:
+        """The active members who hold the permission in the organisation, or in the project that is named."""
+        users = self._state.users(org_id)
+        return frozenset(user for user in users if self.allows(Caller(user, org_id), permission, project_id=project_id))
+
     def age(self) -> float:
         """Seconds since the index was known to be current; infinite before it was loaded."""
         return time.monotonic() - self._feed.caught_up_at

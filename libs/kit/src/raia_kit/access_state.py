@@ -78,6 +78,11 @@ class AccessState:
         found = self._members.get(key)
         return Member(org_id, key, *found) if found is not None else None
 
+    def users(self, org_id: UUID) -> list[UUID]:
+        """The users who are or were members of an organisation; looks through all memberships."""
+        # The list is taken in one step, so that a membership that comes meanwhile does no harm.
+        return [UUID(bytes=key[16:]) for key in list(self._members) if key.startswith(org_id.bytes)]
+
     def permissions(self, roles: tuple[str, ...]) -> frozenset[str]:
         """What the roles permit together; unknown ones permit nothing."""
         table, sums = self._roles

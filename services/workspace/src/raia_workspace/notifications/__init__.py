@@ -1,0 +1,1 @@
+"""Notifications made from events, each user's own."""
