@@ -144,7 +144,7 @@ function show() {
       ...state.document.info.description.split("\n\n").map((text) => make("p", {}, text.replaceAll("**", ""))));
     return;
   }
-  const parameters = (operation.parameters || []).map(resolve);
+  const parameters = (operation.parameters || []).map(resolve).filter((one) => !one["x-raw-body"]);
   const answers = Object.entries(operation.responses).map(([status, answer]) => {
     const found = resolve(answer);
     const [kind, content] = Object.entries(found.content || {})[0] || ["", null];
@@ -162,7 +162,8 @@ function show() {
       make("button", { class: "plain", onclick: () => showCommand(operation) }, "As a curl command")),
     make("div", { id: "answer", "aria-live": "polite" }),
     make("h3", {}, "Answers"), ...answers);
-  main.focus();
+  main.focus({ preventScroll: true });
+  window.scrollTo(0, 0);
 }
 
 function request(operation) {

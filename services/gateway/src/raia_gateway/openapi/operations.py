@@ -134,6 +134,7 @@ class Operations:
         for one in found:
             one.pop("required", None)
             one["description"] += " For raw bodies; a form carries it as a field."
+            one["x-raw-body"] = True
         return found
 
     def _body(self, endpoint: Endpoint) -> Schema | None:
