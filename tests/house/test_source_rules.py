@@ -18,7 +18,9 @@ PRODUCT = [path for path in SOURCES if "testing" not in path.parts and path.part
 LONG_FILES: dict[str, str] = {}
 """Files over 400 lines, each with its reason."""
 
-LONG_FUNCTIONS: dict[str, str] = {}
+LONG_FUNCTIONS: dict[str, str] = {
+    "services/ingest/src/raia_ingest/bootstrap.py:build": "the composition root: one statement for each part",
+}
 """Functions over 50 lines (``file:name``), each with its reason."""
 
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
@@ -133,15 +135,24 @@ def test_metrics_are_named_in_one_module() -> None:
     assert found == []
 
 
+SLEEPING = {
+    "libs/kit/src/raia_kit/migrations.py": "a command that waits for another one like it; nothing could wake it",
+    "libs/launcher/src/raia_launcher/cli.py": "waits for another process to end",
+    "libs/launcher/src/raia_launcher/postgres.py": "waits for another process to be ready",
+    "libs/launcher/src/raia_launcher/reaper.py": "waits for other processes to end",
+}
+"""Files that may wait by the clock, with the reason; services wait on conditions."""
+
+
 @pytest.mark.fast
-def test_services_sleep_on_conditions_not_on_the_clock() -> None:
-    found = [
-        f"{relative(path)}:{node.lineno}"
+def test_services_wait_on_conditions_not_on_the_clock() -> None:
+    found = {
+        relative(path)
         for path in PRODUCT
         for node in ast.walk(parsed(path))
         if isinstance(node, ast.Attribute) and node.attr == "sleep" and _name(node.value) == "time"
-    ]
-    assert found == []
+    }
+    assert found == set(SLEEPING)
 
 
 def _name(node: ast.expr) -> str:
