@@ -11,8 +11,14 @@ class BadFile(InvalidArgument):
     domain = DOMAIN
 
 
-class TooLarge(ResourceExhausted):
+class TooLarge(InvalidArgument):
     """A file or table is over a limit."""
+
+    domain = DOMAIN
+
+
+class QuotaExceeded(ResourceExhausted):
+    """The organisation may keep no more."""
 
     domain = DOMAIN
 
@@ -94,9 +100,9 @@ def digest_mismatch(expected: str, received: str) -> UploadBroken:
     )
 
 
-def quota_exceeded(quota: int) -> TooLarge:
+def quota_exceeded(quota: int) -> QuotaExceeded:
     """The organisation may keep no more bytes."""
-    return TooLarge(
+    return QuotaExceeded(
         f"the organisation's files may take {quota:,} bytes: delete datasets, or ask for more",
         reason="QUOTA_EXCEEDED",
         metadata={"quota": "bytes", "limit_bytes": str(quota)},

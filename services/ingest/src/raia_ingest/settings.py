@@ -28,7 +28,7 @@ class IngestSettings(ServiceSettings):
     """Seconds that reading a file may take."""
     profile_time_limit: float = Field(default=3600, gt=0)
     """Seconds that a profile may take."""
-    profile_memory_bytes: int = Field(default=1024**3, ge=64 * 1024**2)
+    profile_memory_bytes: int = Field(default=512 * 1024**2, ge=64 * 1024**2)
     """Memory that a profile's database uses before it spills to disk."""
     preview_children: int = Field(default=1, ge=1, le=16)
     """Compute children for previews and small uploads, apart from those of jobs."""

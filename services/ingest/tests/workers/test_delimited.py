@@ -183,6 +183,19 @@ def test_a_byte_order_mark_is_not_part_of_the_first_name(read: Reader) -> None:
         assert read("a,b\n1,é\n".encode(codec)).rows == [{"a": 1, "b": "é"}]
 
 
+@pytest.mark.parametrize(("codec", "late"), [("cp1252", "Müller"), ("utf-8", "Müller")])
+def test_the_encoding_is_decided_by_the_whole_file(read: Reader, codec: str, late: str) -> None:
+    found = read(b"name,n\n" + b"plain,1\n" * 800_000 + f"{late},2\n".encode(codec))
+    assert found.column("name")[-1] == late
+    assert found.result["reading"]["encoding"] == codec
+
+
+def test_a_few_broken_bytes_far_down_are_replaced_and_counted(read: Reader) -> None:
+    found = read("né,n\n".encode() + "é,1\n".encode() * 1_200_000 + b"\xff,2\n")
+    assert found.column("né")[-1] == "\ufffd"
+    assert "invalid_characters" in found.note_kinds
+
+
 def test_the_ending_of_the_name_is_a_hint_and_no_more(read: Reader) -> None:
     found = read("a,b\n1,2\n", "table.xlsx")
     assert found.result["file_type"] == "csv"

@@ -47,7 +47,7 @@ class Dataset(_message.Message):
     id: _builtins.str
     """Made by the server."""
     name: _builtins.str
-    """The dataset's name, unique among the organisation's datasets that are not deleted."""
+    """The dataset's name, unique in its project, or among those without one; deleted datasets do not count."""
     description: _builtins.str
     """What it holds, in the owner's words."""
     file_size: _builtins.int
@@ -80,7 +80,10 @@ class Dataset(_message.Message):
     """Records of the file that are not stored as they were, and why; see the version's ledger in schema_info."""
     @_builtins.property
     def schema_info(self) -> _struct_pb2.Struct:
-        """The columns with their types, and how the file was read (encoding, delimiter, header, sheet); unset until ready."""
+        """"columns" (name, type, original_name, timezone), "reading" (encoding, delimiter, header, sheet, …), "ledger"
+        (records_read = stored + rejected, and where and why the first 1,000 were rejected) and "notes" (kind, column,
+        message). Unset until ready, and in lists.
+        """
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:

@@ -69,8 +69,10 @@ class DatasetServiceServicer:
     """
 
     def UploadDataset(self, request_iterator, context):
-        """Uploads a file and makes a dataset of it. The file is stored as it came before the answer is given; reading it into
-        rows goes on in a job when it takes longer than the call may wait. A name that exists gets a new version.
+        """Uploads a file and makes a dataset of it. The file is stored as it came before the answer is given. Small files are
+        read before it, too; larger ones are looked at and then read by a job. What cannot be read is refused and nothing of
+        it is stored; what only the job finds out makes the version "failed". A name that exists in the project gets a new
+        version.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -36,8 +36,10 @@ class DatasetServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> DatasetServiceAsyncStub: ...
     UploadDataset: _grpc.StreamUnaryMultiCallable[_dataset_service_pb2.UploadDatasetRequest, _dataset_pb2.Dataset]
-    """Uploads a file and makes a dataset of it. The file is stored as it came before the answer is given; reading it into
-    rows goes on in a job when it takes longer than the call may wait. A name that exists gets a new version.
+    """Uploads a file and makes a dataset of it. The file is stored as it came before the answer is given. Small files are
+    read before it, too; larger ones are looked at and then read by a job. What cannot be read is refused and nothing of
+    it is stored; what only the job finds out makes the version "failed". A name that exists in the project gets a new
+    version.
     """
     ListDatasets: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.ListDatasetsRequest, _dataset_service_pb2.ListDatasetsResponse]
     """Lists the datasets that the caller may see, newest first unless ordered otherwise."""
@@ -56,8 +58,10 @@ class DatasetServiceAsyncStub(DatasetServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     UploadDataset: _aio.StreamUnaryMultiCallable[_dataset_service_pb2.UploadDatasetRequest, _dataset_pb2.Dataset]  # type: ignore[assignment]
-    """Uploads a file and makes a dataset of it. The file is stored as it came before the answer is given; reading it into
-    rows goes on in a job when it takes longer than the call may wait. A name that exists gets a new version.
+    """Uploads a file and makes a dataset of it. The file is stored as it came before the answer is given. Small files are
+    read before it, too; larger ones are looked at and then read by a job. What cannot be read is refused and nothing of
+    it is stored; what only the job finds out makes the version "failed". A name that exists in the project gets a new
+    version.
     """
     ListDatasets: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.ListDatasetsRequest, _dataset_service_pb2.ListDatasetsResponse]  # type: ignore[assignment]
     """Lists the datasets that the caller may see, newest first unless ordered otherwise."""
@@ -79,8 +83,10 @@ class DatasetServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_dataset_service_pb2.UploadDatasetRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_dataset_pb2.Dataset, _abc.Awaitable[_dataset_pb2.Dataset]]:
-        """Uploads a file and makes a dataset of it. The file is stored as it came before the answer is given; reading it into
-        rows goes on in a job when it takes longer than the call may wait. A name that exists gets a new version.
+        """Uploads a file and makes a dataset of it. The file is stored as it came before the answer is given. Small files are
+        read before it, too; larger ones are looked at and then read by a job. What cannot be read is refused and nothing of
+        it is stored; what only the job finds out makes the version "failed". A name that exists in the project gets a new
+        version.
         """
 
     @_abc_1.abstractmethod

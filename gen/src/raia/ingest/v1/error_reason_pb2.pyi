@@ -36,41 +36,43 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The file ends in the middle, or a part of it is damaged.
     Example: {"reason": "FILE_CORRUPT", "domain": "raia.ingest", "metadata": {"filename": "claims.xlsx"}}
     """
-    ERROR_REASON_PAYLOAD_TOO_LARGE: _ErrorReason.ValueType  # 4
-    """The file is larger than the limit, packed or unpacked.
-    Example: {"reason": "PAYLOAD_TOO_LARGE", "domain": "raia.ingest", "metadata": {"limit_bytes": "10737418240"}}
-    """
-    ERROR_REASON_TOO_MANY_COLUMNS: _ErrorReason.ValueType  # 5
+    ERROR_REASON_TOO_MANY_COLUMNS: _ErrorReason.ValueType  # 4
     """The table has more columns than the limit.
     Example: {"reason": "TOO_MANY_COLUMNS", "domain": "raia.ingest", "metadata": {"limit": "10000", "found": "1000000"}}
     """
-    ERROR_REASON_DIGEST_MISMATCH: _ErrorReason.ValueType  # 6
-    """The bytes received do not have the stated digest.
-    Example: {"reason": "DIGEST_MISMATCH", "domain": "raia.ingest", "metadata": {"expected": "9f86…", "received": "60303…"}}
-    """
-    ERROR_REASON_UPLOAD_INCOMPLETE: _ErrorReason.ValueType  # 7
+    ERROR_REASON_UPLOAD_INCOMPLETE: _ErrorReason.ValueType  # 5
     """The upload ended before its finish message; nothing is stored.
     Example: {"reason": "UPLOAD_INCOMPLETE", "domain": "raia.ingest", "metadata": {"received_bytes": "1024"}}
     """
-    ERROR_REASON_DATASET_NOT_READY: _ErrorReason.ValueType  # 8
+    ERROR_REASON_DATASET_NOT_READY: _ErrorReason.ValueType  # 6
     """The dataset version is not ready: still processing, or failed.
     Example: {"reason": "DATASET_NOT_READY", "domain": "raia.ingest", "metadata": {"status": "processing"}}
     """
-    ERROR_REASON_COLUMN_NOT_FOUND: _ErrorReason.ValueType  # 9
+    ERROR_REASON_COLUMN_NOT_FOUND: _ErrorReason.ValueType  # 7
     """A column that the request names does not exist.
     Example: {"reason": "COLUMN_NOT_FOUND", "domain": "raia.ingest", "metadata": {"column": "age"}}
     """
-    ERROR_REASON_QUOTA_EXCEEDED: _ErrorReason.ValueType  # 10
+    ERROR_REASON_QUOTA_EXCEEDED: _ErrorReason.ValueType  # 8
     """The organisation's quota is used up.
     Example: {"reason": "QUOTA_EXCEEDED", "domain": "raia.ingest", "metadata": {"quota": "bytes"}}
     """
-    ERROR_REASON_FILE_ENCRYPTED: _ErrorReason.ValueType  # 11
+    ERROR_REASON_FILE_ENCRYPTED: _ErrorReason.ValueType  # 9
     """The workbook is encrypted; remove its password and upload again.
     Example: {"reason": "FILE_ENCRYPTED", "domain": "raia.ingest", "metadata": {"filename": "claims.xlsx"}}
     """
+    ERROR_REASON_ETAG_MISMATCH: _ErrorReason.ValueType  # 10
+    """The dataset changed since the etag that the request carries.
+    Example: {"reason": "ETAG_MISMATCH", "domain": "raia.ingest", "metadata": {"etag": "3-2"}}
+    """
+    ERROR_REASON_READ_INTERRUPTED: _ErrorReason.ValueType  # 11
+    """The rows stopped coming because the process that read them ended; ask for them again.
+    Example: {"reason": "READ_INTERRUPTED", "domain": "raia.ingest", "metadata": {}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
-    """The reasons in ErrorInfo of ingest's errors, domain "raia.ingest"; on the wire without the prefix."""
+    """The reasons in ErrorInfo of ingest's errors, domain "raia.ingest"; on the wire without the prefix. Those that every
+    service may give (PAYLOAD_TOO_LARGE, DIGEST_MISMATCH, STORAGE_FULL, ...) are in raia.platform.v1.
+    """
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
 """Unset."""
@@ -86,36 +88,36 @@ ERROR_REASON_FILE_CORRUPT: ErrorReason.ValueType  # 3
 """The file ends in the middle, or a part of it is damaged.
 Example: {"reason": "FILE_CORRUPT", "domain": "raia.ingest", "metadata": {"filename": "claims.xlsx"}}
 """
-ERROR_REASON_PAYLOAD_TOO_LARGE: ErrorReason.ValueType  # 4
-"""The file is larger than the limit, packed or unpacked.
-Example: {"reason": "PAYLOAD_TOO_LARGE", "domain": "raia.ingest", "metadata": {"limit_bytes": "10737418240"}}
-"""
-ERROR_REASON_TOO_MANY_COLUMNS: ErrorReason.ValueType  # 5
+ERROR_REASON_TOO_MANY_COLUMNS: ErrorReason.ValueType  # 4
 """The table has more columns than the limit.
 Example: {"reason": "TOO_MANY_COLUMNS", "domain": "raia.ingest", "metadata": {"limit": "10000", "found": "1000000"}}
 """
-ERROR_REASON_DIGEST_MISMATCH: ErrorReason.ValueType  # 6
-"""The bytes received do not have the stated digest.
-Example: {"reason": "DIGEST_MISMATCH", "domain": "raia.ingest", "metadata": {"expected": "9f86…", "received": "60303…"}}
-"""
-ERROR_REASON_UPLOAD_INCOMPLETE: ErrorReason.ValueType  # 7
+ERROR_REASON_UPLOAD_INCOMPLETE: ErrorReason.ValueType  # 5
 """The upload ended before its finish message; nothing is stored.
 Example: {"reason": "UPLOAD_INCOMPLETE", "domain": "raia.ingest", "metadata": {"received_bytes": "1024"}}
 """
-ERROR_REASON_DATASET_NOT_READY: ErrorReason.ValueType  # 8
+ERROR_REASON_DATASET_NOT_READY: ErrorReason.ValueType  # 6
 """The dataset version is not ready: still processing, or failed.
 Example: {"reason": "DATASET_NOT_READY", "domain": "raia.ingest", "metadata": {"status": "processing"}}
 """
-ERROR_REASON_COLUMN_NOT_FOUND: ErrorReason.ValueType  # 9
+ERROR_REASON_COLUMN_NOT_FOUND: ErrorReason.ValueType  # 7
 """A column that the request names does not exist.
 Example: {"reason": "COLUMN_NOT_FOUND", "domain": "raia.ingest", "metadata": {"column": "age"}}
 """
-ERROR_REASON_QUOTA_EXCEEDED: ErrorReason.ValueType  # 10
+ERROR_REASON_QUOTA_EXCEEDED: ErrorReason.ValueType  # 8
 """The organisation's quota is used up.
 Example: {"reason": "QUOTA_EXCEEDED", "domain": "raia.ingest", "metadata": {"quota": "bytes"}}
 """
-ERROR_REASON_FILE_ENCRYPTED: ErrorReason.ValueType  # 11
+ERROR_REASON_FILE_ENCRYPTED: ErrorReason.ValueType  # 9
 """The workbook is encrypted; remove its password and upload again.
 Example: {"reason": "FILE_ENCRYPTED", "domain": "raia.ingest", "metadata": {"filename": "claims.xlsx"}}
+"""
+ERROR_REASON_ETAG_MISMATCH: ErrorReason.ValueType  # 10
+"""The dataset changed since the etag that the request carries.
+Example: {"reason": "ETAG_MISMATCH", "domain": "raia.ingest", "metadata": {"etag": "3-2"}}
+"""
+ERROR_REASON_READ_INTERRUPTED: ErrorReason.ValueType  # 11
+"""The rows stopped coming because the process that read them ended; ask for them again.
+Example: {"reason": "READ_INTERRUPTED", "domain": "raia.ingest", "metadata": {}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

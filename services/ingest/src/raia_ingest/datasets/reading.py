@@ -19,6 +19,9 @@ from raia_ingest.scratch import SCRATCH_PREFIX
 from raia_ingest.settings import IngestSettings
 
 READ_JOB = "ingest.read"
+_CRASHED = (
+    "the file is damaged, or too complex to be read: save it anew, as CSV if it is a workbook, and upload it again"
+)
 _READ = "raia_ingest.workers.read:read_file"
 
 Compute = Callable[[str, Mapping[str, Any]], Any]
@@ -75,7 +78,7 @@ class ReadJobs:
     def enqueue(self, unit: UnitOfWork, dataset_id: UUID, version: int, user_id: UUID | None) -> None:
         """Has the version read once the unit of work has committed."""
         arguments = {"dataset_id": str(dataset_id), "version": version}
-        # One job for a file name's versions at a time, in their order.
+        # Versions of one dataset are read one after the other, so that they become ready in their order.
         job_id = self._jobs.enqueue(unit, READ_JOB, arguments, unit.tenant, user_id, lock=f"read {dataset_id}")
         self._datasets.set_job(unit, dataset_id, version, job_id)
 
@@ -95,7 +98,9 @@ class ReadJobs:
             unit.after_commit(self._changes.notify)
 
     def _failed(self, unit: UnitOfWork, record: JobRecord, error: RaiaError) -> None:
-        self._end(unit, record, error.message)
+        # A file at which the reading process itself dies, again and again, is no fault that passes.
+        crashed = error.reason == "COMPUTE_CHILD_DIED"
+        self._end(unit, record, _CRASHED if crashed else error.message)
 
     def _cancelled(self, unit: UnitOfWork, record: JobRecord) -> None:
         self._end(unit, record, "reading was cancelled")

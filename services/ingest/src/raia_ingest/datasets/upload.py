@@ -8,7 +8,15 @@ from raia.ingest.v1 import dataset_service_pb2
 from raia_kit.compute import ComputePool
 from raia_kit.context import Call, final_unit
 from raia_kit.database import Database
-from raia_kit.errors import DeadlineExceeded, InvalidArgument, NotFound, PermissionDenied, RaiaError, Unavailable
+from raia_kit.errors import (
+    DeadlineExceeded,
+    InvalidArgument,
+    NotFound,
+    PermissionDenied,
+    RaiaError,
+    ResourceExhausted,
+    Unavailable,
+)
 from raia_kit.objects import ObjectStore, StoredObject
 from raia_kit.resources import AccessDecisions
 
@@ -92,7 +100,7 @@ class UploadService:
         filename = base_filename(intake.metadata.filename)
         try:
             file_type, outcome = self._look(call, stored, filename)
-        except InvalidArgument:
+        except (InvalidArgument, ResourceExhausted):
             self._discard(call.org_id, stored.key)
             raise
         upload = Upload(

@@ -43,7 +43,6 @@ class RowStreamService:
         self._database, self._datasets, self._objects = database, datasets, objects
         self._pool, self._access = pool, access
         self._time_limit = settings.read_time_limit
-        self._scratch = settings.scratch_folder
 
     def read(self, call: Call, request: reader_service_pb2.ReadRequest) -> Iterator[reader_service_pb2.ReadResponse]:
         """The rows; raises ``NotFound`` (also when the user may not read them), ``NotReady``, ``ColumnMissing``."""

@@ -29,18 +29,25 @@ class DelimitedSource:
     def __init__(self, path: Path, filename: str, limits: Limits) -> None:
         self._path = path
         self._filename = filename
+        self._limits = limits
         self._size = max(1, path.stat().st_size)
-        self._encoding = encodings.detect(path)
-        self._refuse_binary()
-        self._dialect = self._detect_dialect(limits)
-        self.file_type = "tsv" if self._dialect.delimiter == "\t" else "csv"
         self.ledger = Ledger()
+        self._stream: Utf8Stream | None = None
+        self._block_bytes = _BLOCK_BYTES
+        guessed = encodings.guess(path)
+        self._certain = guessed is None
+        self._look(guessed or encodings.detect(path))
+
+    def _look(self, encoding: encodings.Encoding) -> None:
+        """Learns what it takes to read the file in the encoding."""
+        self._encoding = encoding
+        self._refuse_binary()
+        self._dialect = self._detect_dialect(self._limits)
+        self.file_type = "tsv" if self._dialect.delimiter == "\t" else "csv"
         naming = Headers()
         names = self._dialect.names or [""] * self._dialect.width
         self._headers = [naming.name(name, position) for position, name in enumerate(names)]
         self.notes = self._file_notes() + (naming.notes if self._dialect.header else [])
-        self._stream: Utf8Stream | None = None
-        self._block_bytes = _BLOCK_BYTES
 
     def _refuse_binary(self) -> None:
         if self._encoding.nulls > max(8, self._size * _NUL_SHARE):
@@ -243,6 +250,10 @@ class DelimitedSource:
 
     def _explain(self, error: pa.ArrowInvalid) -> Exception:
         text = str(error)
+        if "invalid UTF8" in text and not self._certain:
+            self._certain = True
+            self._look(encodings.detect(self._path))
+            return PassAgain()
         straddles = "straddling" in text or "out of sync" in text
         if straddles and self._block_bytes < _LONGEST_RECORD:
             self._block_bytes = _LONGEST_RECORD

@@ -20,6 +20,7 @@ _BOMS = (
 )
 _CHUNK = 8 * 1024**2
 _SAMPLE_BYTES = 64 * 1024
+_GUESS_BYTES = 4 * 1024**2
 _OTHER_SCRIPTS = [
     "cp1251", "koi8_r", "iso8859_5", "cp866", "cp1253", "cp1255", "cp1256",
     "shift_jis", "euc_jp", "gb18030", "big5", "euc_kr",
@@ -38,6 +39,23 @@ class Encoding:
     """Bytes or sequences that the codec does not know and that are replaced by U+FFFD."""
     nulls: int = 0
     """NUL characters; many of them mean that this is no text."""
+
+
+def guess(path: Path) -> Encoding | None:
+    """UTF-8 when the beginning of the file is, which saves a pass over a large one; None when all of it must decide.
+
+    Whoever reads the file must notice bytes further down that are not UTF-8.
+    """
+    with path.open("rb") as file:
+        head = file.read(_GUESS_BYTES)
+    if any(head.startswith(bom) for bom, _ in _BOMS) or b"\0" in head:
+        return None
+    try:
+        # A character may be cut in two at the end of the piece.
+        codecs.getincrementaldecoder("utf-8")("strict").decode(head, len(head) < _GUESS_BYTES)
+    except UnicodeDecodeError:
+        return None
+    return Encoding("utf-8")
 
 
 def detect(path: Path) -> Encoding:

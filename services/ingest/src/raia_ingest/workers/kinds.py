@@ -1,5 +1,6 @@
 """The types that a stored column may have, and the notations in which text cells may spell them."""
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -123,8 +124,9 @@ def _integer(cells: pa.Array, evidence: Evidence) -> pa.Array | None:
     values = _cast(cells, pa.int64())
     if values is None:
         return None
-    if not _all(pc.equal(pc.cast(values, pa.string()), cells)):
-        # Spelled otherwise than the number: leading zeros, -0 or hexadecimal. An identifier, not a quantity.
+    # What the cast takes and is no plain number begins with 0: leading zeros, hexadecimal, and -0.
+    zeros = pc.starts_with(cells, "0")
+    if (_any(zeros) and _any(pc.and_not(zeros, pc.equal(cells, "0")))) or _any(pc.starts_with(cells, "-0")):
         evidence.leading_zeros = evidence.leading_zeros or _any(pc.match_substring_regex(cells, "^-?0[0-9]"))
         return None
     return values
@@ -132,10 +134,12 @@ def _integer(cells: pa.Array, evidence: Evidence) -> pa.Array | None:
 
 def _float(cells: pa.Array, evidence: Evidence) -> pa.Array | None:
     values = _cast(cells, pa.float64())
-    if values is None or _any(pc.is_nan(values)):
+    if values is None:
         return None
     for sign in ("", "-"):
         zeros = pc.starts_with(cells, sign + "0")
+        if not _any(zeros):
+            continue
         odd = pc.and_not(zeros, pc.starts_with(cells, sign + "0."))
         if _any(odd) and _any(pc.match_substring_regex(cells.filter(odd), "^-?0[0-9]")):
             evidence.leading_zeros = True
@@ -147,7 +151,10 @@ def _float(cells: pa.Array, evidence: Evidence) -> pa.Array | None:
 
 
 def _within_range(cells: pa.Array, values: pa.Array, evidence: Evidence) -> bool:
-    """False when a literal overflows to infinity, or is a whole number that a float does not hold exactly."""
+    """False for NaN, a literal that overflows to infinity, and a whole number that a float does not hold exactly."""
+    total = pc.sum(values).as_py()
+    if total is not None and math.isnan(total) and _any(pc.is_nan(values)):
+        return False
     extremes = pc.min_max(values).as_py()
     largest = max(abs(extremes["min"] or 0.0), abs(extremes["max"] or 0.0))
     if largest < EXACT_INTEGER:
