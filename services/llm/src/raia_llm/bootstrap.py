@@ -59,10 +59,18 @@ def build(settings: LlmSettings, runtime: Runtime | None = None) -> Service:
     embedder = QueryEmbedder(settings, pool)
     documents, corpus = DocumentRepository(), CorpusRepository(settings.text_language)
     passages = PassageRepository(settings.text_language, settings.search_exact_below)
-    searches = SearchService(runtime.database, documents, passages, embedder, runtime.access)
+    weighing = WeighingJobs(runtime.jobs, corpus, embedder)
+    searches = SearchService(
+        database=runtime.database,
+        documents=documents,
+        passages=passages,
+        embedder=embedder,
+        weighing=weighing,
+        access=runtime.access,
+    )
     document_servicer = DocumentServicer(
         DocumentService(documents, corpus, runtime.jobs, runtime.access),
-        _uploads(settings, runtime, documents, corpus=corpus, embedder=embedder, pool=pool),
+        _uploads(settings, runtime, documents, corpus=corpus, embedder=embedder, weighing=weighing, pool=pool),
         searches,
     )
     relevance = Relevance(settings.relevance, RELEVANT if settings.embedder == "onnx" else -1.0)
@@ -95,6 +103,7 @@ def _uploads(
     *,
     corpus: CorpusRepository,
     embedder: QueryEmbedder,
+    weighing: WeighingJobs,
     pool: ComputePool,
 ) -> UploadService:
     reader = DocumentReader(
@@ -103,7 +112,7 @@ def _uploads(
         documents=documents,
         corpus=corpus,
         embedder=embedder,
-        weighing=WeighingJobs(runtime.jobs, corpus, embedder),
+        weighing=weighing,
         settings=settings,
     )
     return UploadService(

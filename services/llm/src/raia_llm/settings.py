@@ -39,7 +39,7 @@ class LlmSettings(ServiceSettings):
     """Folder of a sentence-transformers model with model.onnx and tokenizer.json; needed when embedder is onnx."""
     search_exact_below: int = Field(default=20_000, ge=0)
     """Organisations with fewer chunks are scanned exactly rather than by the approximate index."""
-    relevance: float = Field(default=0.5, gt=0, le=1)
+    relevance: float = Field(default=0.55, gt=0, le=1)
     """Share of a question's weight that a passage must cover before the offline provider answers from it."""
 
     chat_provider: Literal["", "offline", "openai"] = ""

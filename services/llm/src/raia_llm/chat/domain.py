@@ -1,12 +1,13 @@
 """What an answer is, and how the offline provider makes one: it quotes and never invents."""
 
+import re
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from raia_llm.passages.domain import Passage, Question
+from raia_llm.passages.domain import SIMPLE, Passage, Question
 
 NOT_TOLD = "The documents do not tell."
 """The answer when nothing was found that answers the question."""
@@ -17,6 +18,9 @@ _NEAR_BEST = 0.6
 _SENTENCE_SHARE = 0.6
 """A sentence must cover this share of what its whole passage must."""
 _LONGEST_QUOTE = 1_000
+_FEW_WORDS, _SHARE_OF_FEW = 5, 0.6
+"""What is as short as a title names a subject and says nothing about it."""
+_MARK = re.compile(r"(?:[-*+•–]|#{1,6}|\d{1,3}[.)])[ \t]+(?=\S)")
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ class Relevance:
     """The share of the question's weight that a passage must cover."""
     distance: float = -1.0
     """The cosine distance within which a passage is relevant whatever its words; negative: none is."""
+    strict: bool = True
+    """Whether a passage must hold the word of the question that tells most."""
 
     def near(self, passage: Passage) -> bool:
         """Whether a passage means the same as the question, whatever its words."""
@@ -68,11 +74,16 @@ class Relevance:
 
     def accepts(self, question: Question, passage: Passage, lexemes: AbstractSet[str]) -> bool:
         """Whether a passage with these lexemes, its headings' included, is about the question."""
-        return self.near(passage) or question.coverage(lexemes) >= self.coverage
+        if self.near(passage):
+            return True
+        named = question.names_subject(lexemes) or not self.strict
+        return named and question.coverage(lexemes) >= self.coverage
 
 
 def quote(question: Question, sentences: Sequence[Sentence], relevance: Relevance) -> Reply:
     """The best sentences, word for word; ``NOT_TOLD`` when none is good enough."""
+    if question.configuration == SIMPLE:
+        return Reply(NOT_TOLD, [], MODEL)
     scored = sorted(
         ((_score(question, sentence), -place, sentence) for place, sentence in enumerate(sentences)),
         key=lambda each: each[:2],
@@ -84,16 +95,15 @@ def quote(question: Question, sentences: Sequence[Sentence], relevance: Relevanc
     )
     if not scored or (best < relevance.coverage * _SENTENCE_SHARE and not by_meaning):
         return Reply(NOT_TOLD, [], MODEL)
-    chosen: list[Sentence] = []
+    citations: list[Passage] = []
     seen: set[str] = set()
     for score, _, sentence in scored:
-        text = " ".join(sentence.passage.text[sentence.start : sentence.end].split())
-        if score < best * _NEAR_BEST or len(chosen) == _MOST_QUOTES:
+        if score < best * _NEAR_BEST or len(citations) == _MOST_QUOTES:
             break
-        if text not in seen:
-            seen.add(text)
-            chosen.append(sentence)
-    citations = [each.passage.part(each.start, min(each.end, each.start + _LONGEST_QUOTE)) for each in chosen]
+        citation = _citation(sentence)
+        if _shown(citation) not in seen:
+            seen.add(_shown(citation))
+            citations.append(citation)
     lines = [f"“{_shown(citation)}” [{number}]" for number, citation in enumerate(citations, 1)]
     return Reply("\n\n".join(lines), citations, MODEL)
 
@@ -101,8 +111,17 @@ def quote(question: Question, sentences: Sequence[Sentence], relevance: Relevanc
 def _score(question: Question, sentence: Sentence) -> float:
     """What the sentence covers, and a third of what only its headings add; a nearer passage wins a tie."""
     own = question.coverage(sentence.lexemes)
+    if len(sentence.passage.text[sentence.start : sentence.end].split()) < _FEW_WORDS:
+        own *= _SHARE_OF_FEW
     added = question.coverage(sentence.lexemes | sentence.context) - own
     return own + added / 3 + min(sentence.passage.score, 0.01) if own else 0.0
+
+
+def _citation(sentence: Sentence) -> Passage:
+    """The sentence without the mark of a list or a heading before it."""
+    mark = _MARK.match(sentence.passage.text, sentence.start, sentence.end)
+    start = mark.end() if mark else sentence.start
+    return sentence.passage.part(start, min(sentence.end, start + _LONGEST_QUOTE))
 
 
 def _shown(citation: Passage) -> str:

@@ -37,7 +37,7 @@ class ChatService:
         default: str,
     ) -> None:
         self._database, self._searches, self._offline, self._openai = database, searches, offline, openai
-        self._lenient = Relevance(min(_MODEL_COVERAGE, relevance.coverage), relevance.distance)
+        self._lenient = Relevance(min(_MODEL_COVERAGE, relevance.coverage), relevance.distance, strict=False)
         self._default = default or ("openai" if openai is not None else "offline")
 
     def ask(self, call: Call, message: str, document_ids: Sequence[UUID], passages: int, provider: str) -> Answer:

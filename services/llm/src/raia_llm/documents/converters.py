@@ -6,8 +6,8 @@ from raia.llm.v1 import document_pb2
 from raia_llm.documents.domain import Document
 
 
-def to_proto(document: Document) -> document_pb2.Document:
-    """The document as the contract has it."""
+def to_proto(document: Document, *, listed: bool = False) -> document_pb2.Document:
+    """The document as the contract has it; lists leave out what grows with the document."""
     message = document_pb2.Document(
         id=str(document.id),
         filename=document.filename,
@@ -25,5 +25,6 @@ def to_proto(document: Document) -> document_pb2.Document:
     )
     message.created_at.FromDatetime(document.created_at)
     message.updated_at.FromDatetime(document.updated_at)
-    ParseDict(dict(document.metadata), message.metadata)
+    shown = {name: value for name, value in document.metadata.items() if not listed or not isinstance(value, list)}
+    ParseDict(shown, message.metadata)
     return message

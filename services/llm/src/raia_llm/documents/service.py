@@ -40,10 +40,11 @@ class DocumentService:
         document = self._documents.lock(unit, document_id)
         if document is None:
             raise NotFound.of("document", document_id)
-        if document.status == PROCESSING and document.job_id is not None:
-            self._jobs.cancel(unit, document.job_id)
         if document.status == READY:
             self._corpus.lock(unit)
             self._corpus.discount(unit, document_id, document.chunk_count)
         self._documents.delete(unit, document_id)
+        if document.status == PROCESSING and document.job_id is not None:
+            # After the row is gone: a document that is deleted does not fail.
+            self._jobs.cancel(unit, document.job_id)
         events.deleted(unit, document)

@@ -34,7 +34,9 @@ class DocumentServicer(document_service_pb2_grpc.DocumentServiceServicer):
     ) -> document_service_pb2.ListDocumentsResponse:
         """A page of documents."""
         found, token = self._documents.page(current_unit(), current_call().authenticated, request)
-        return document_service_pb2.ListDocumentsResponse(documents=map(to_proto, found), next_page_token=token)
+        return document_service_pb2.ListDocumentsResponse(
+            documents=[to_proto(document, listed=True) for document in found], next_page_token=token
+        )
 
     def GetDocument(
         self, request: document_service_pb2.GetDocumentRequest, _context: grpc.ServicerContext

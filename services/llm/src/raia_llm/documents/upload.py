@@ -16,7 +16,7 @@ from raia_kit.resources import AccessDecisions
 from raia_llm import errors
 from raia_llm.documents import events
 from raia_llm.documents.domain import Document, Upload, base_filename, type_by_name
-from raia_llm.documents.reading import DocumentReader, ReadJobs, Work
+from raia_llm.documents.reading import Compute, DocumentReader, ReadJobs, Work
 from raia_llm.documents.repository import DocumentRepository
 from raia_llm.settings import LlmSettings
 
@@ -127,12 +127,17 @@ class UploadService:
         if stored.size > self._settings.document_at_once_bytes:
             return None
         try:
-            return stack.enter_context(self._reader.read(call.org_id, stored.key, filename, self._at_once))
+            return stack.enter_context(self._reader.read(call.org_id, stored.key, filename, self._at_once(call)))
         except (DeadlineExceeded, Unavailable):
             return None
 
-    def _at_once(self, function: str, arguments: Mapping[str, Any]) -> Any:
-        return self._pool.run(function, arguments, time_limit=self._settings.document_at_once_seconds)
+    def _at_once(self, call: Call) -> Compute:
+        seconds, share = self._settings.document_at_once_seconds, str(call.org_id)
+
+        def compute(function: str, arguments: Mapping[str, Any]) -> Any:
+            return self._pool.run(function, arguments, time_limit=seconds, share=share)
+
+        return compute
 
     def _commit(self, call: Call, upload: Upload, work: Work | None) -> Document:
         unit = final_unit()

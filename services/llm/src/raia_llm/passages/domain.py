@@ -9,6 +9,10 @@ from uuid import UUID
 SIMPLE = "simple"
 """PostgreSQL's text search configuration without stop words and stems."""
 
+_AS_TELLING = 0.97
+_MISSPELT = 0.8
+_SHORTEST_MISSPELT = 6
+
 
 @dataclass(frozen=True)
 class Question:
@@ -21,11 +25,43 @@ class Question:
     """The weights of all its words, as they stand."""
     configuration: str
     """The text search configuration that the lexemes are of: SIMPLE when the language's left none."""
+    unknown: AbstractSet[str] = frozenset()
+    """Lexemes that no chunk of the organisation holds: misspelt, perhaps."""
 
     def coverage(self, lexemes: AbstractSet[str]) -> float:
-        """How much of the question's weight these lexemes hold, from 0 to 1; 0 for a question that tells nothing."""
+        """How much of the question's weight these lexemes hold, from 0 to 1; 0 for a question that tells nothing.
+
+        An unknown word counts in part where a word stands that differs in one letter.
+        """
         total = sum(self.lexemes.values())
-        return sum(weight for lexeme, weight in self.lexemes.items() if lexeme in lexemes) / total if total else 0.0
+        return (
+            sum(weight * self._held(lexeme, lexemes) for lexeme, weight in self.lexemes.items()) / total
+            if total
+            else 0.0
+        )
+
+    def names_subject(self, lexemes: AbstractSet[str]) -> bool:
+        """Whether these lexemes hold the word that tells most, or one that tells about as much."""
+        most = max(self.lexemes.values(), default=0.0) * _AS_TELLING
+        return any(self._held(lexeme, lexemes) for lexeme, weight in self.lexemes.items() if weight >= most)
+
+    def _held(self, lexeme: str, lexemes: AbstractSet[str]) -> float:
+        if lexeme in lexemes:
+            return 1.0
+        if lexeme in self.unknown and any(nearly_same(lexeme, other) for other in lexemes):
+            return _MISSPELT
+        return 0.0
+
+
+def nearly_same(one: str, other: str) -> bool:
+    """Whether two words of at least six letters begin alike and differ in one letter: added, left out or replaced."""
+    if min(len(one), len(other)) < _SHORTEST_MISSPELT or one[0] != other[0] or abs(len(one) - len(other)) > 1:
+        return False
+    begin = 0
+    while begin < min(len(one), len(other)) and one[begin] == other[begin]:
+        begin += 1
+    longer, shorter = (one, other) if len(one) >= len(other) else (other, one)
+    return longer[begin + 1 :] == shorter[begin + (len(one) == len(other)) :]
 
 
 @dataclass(frozen=True)

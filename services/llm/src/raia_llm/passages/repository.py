@@ -29,6 +29,18 @@ select * from search_chunks(
     cast(:resources as uuid[]), cast(:documents as uuid[]), :embedder, :furthest, :candidates, :most, :exact_below)
 """)
 
+_ASKING = {
+    "english": frozenset(
+        {
+            "describ", "discuss", "explain", "find", "get", "give", "happen", "know", "list", "long", "make", "mani",
+            "much", "need", "pleas", "regard", "say", "show", "tell", "want",
+        }
+    )
+}  # fmt: skip
+"""Lexemes, by language, of words that ask rather than name what is asked about."""
+_ASKING_SHARE = 0.3
+_MOST_LEXEMES = 64
+
 
 class PassageRepository:
     """Looks for passages in the unit of work that it is given."""
@@ -44,10 +56,15 @@ class PassageRepository:
         weights = {row.word: word_weight(row.chunks, total, stop=not row.lexemes) for row in rows}
         lexemes = _weighed((row.lexemes, weights[row.word]) for row in rows)
         if lexemes:
-            return Question(question, lexemes, weights, self._language)
+            known = {lexeme for row in rows if row.chunks for lexeme in row.lexemes}
+            asking = _ASKING.get(self._language, frozenset())
+            telling = {
+                lexeme: weight * (_ASKING_SHARE if lexeme in asking else 1.0) for lexeme, weight in lexemes.items()
+            }
+            return Question(question, _heaviest(telling), weights, self._language, lexemes.keys() - known)
         # Nothing but stop words: they are all there is to look for.
         plain = _weighed((row.plain, word_weight(row.chunks, total)) for row in rows)
-        return Question(question, plain, weights, SIMPLE)
+        return Question(question, _heaviest(plain), weights, SIMPLE)
 
     def lexemes(self, unit: UnitOfWork, configuration: str, texts: Sequence[str]) -> list[frozenset[str]]:
         """The lexemes of each text."""
@@ -97,6 +114,13 @@ def _weighed(words: Iterable[tuple[Sequence[str], float]]) -> Mapping[str, float
         for lexeme in lexemes:
             found[lexeme] = max(found.get(lexeme, 0.0), weight / len(lexemes))
     return found
+
+
+def _heaviest(lexemes: Mapping[str, float]) -> Mapping[str, float]:
+    """The lexemes that tell most: a page of text that is asked as a question is looked for by these."""
+    if len(lexemes) <= _MOST_LEXEMES:
+        return lexemes
+    return dict(sorted(lexemes.items(), key=lambda each: -each[1])[:_MOST_LEXEMES])
 
 
 def _quoted(lexeme: str) -> str:

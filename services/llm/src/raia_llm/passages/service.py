@@ -13,6 +13,7 @@ from raia_llm.embedding.queries import QueryEmbedder
 from raia_llm.embedding.words import words_of
 from raia_llm.passages.domain import Found
 from raia_llm.passages.repository import PassageRepository
+from raia_llm.passages.weighing import WeighingJobs
 
 _PERMISSION = "documents.read"
 
@@ -22,14 +23,16 @@ class SearchService:
 
     def __init__(
         self,
+        *,
         database: Database,
         documents: DocumentRepository,
         passages: PassageRepository,
         embedder: QueryEmbedder,
+        weighing: WeighingJobs,
         access: AccessIndex,
     ) -> None:
         self._database, self._documents, self._passages = database, documents, passages
-        self._embedder, self._access = embedder, access
+        self._embedder, self._weighing, self._access = embedder, weighing, access
 
     def search(self, call: Call, query: str, most: int, document_ids: Sequence[UUID] = ()) -> Found:
         """Up to ``most`` passages, best first; raises ``NotFound`` for a document that is not there for the caller."""
@@ -38,6 +41,8 @@ class SearchService:
             missing = self._documents.unseen(unit, visibility, document_ids) if document_ids else None
             if missing is not None:
                 raise NotFound.of("document", missing)
+            # Whoever searches after the embedder was changed sets off the work that makes searches whole again.
+            self._weighing.consider(unit)
             question = self._passages.analyse(unit, query, list(words_of(query)))
         # No connection is held while a model may compute.
         embedding = self._embedder.embed(query, question.weights)

@@ -9,7 +9,7 @@ from raia_kit.jobs import Job, JobQueue, JobRecord
 
 from raia_llm.embedding.queries import QueryEmbedder
 from raia_llm.embedding.words import words_of
-from raia_llm.passages.corpus import CorpusRepository, StoredChunk
+from raia_llm.passages.corpus import Corpus, CorpusRepository, StoredChunk
 
 WEIGH_JOB = "llm.weigh"
 _EMBED = "raia_llm.workers.read:embed_texts"
@@ -26,15 +26,20 @@ class WeighingJobs:
         jobs.task(WEIGH_JOB, time_limit=_TIME_LIMIT, on_failed=self._failed, on_cancelled=self._ended)(self.run)
 
     def consider(self, unit: UnitOfWork) -> None:
-        """Starts a job if the locked corpus has outgrown its vectors and none is under way."""
-        corpus = self._corpus.size(unit)
-        if not corpus.embedder or corpus.weighed_chunks == 0:
-            # The first document's own words weigh what they should.
-            self._corpus.weighed(unit, corpus.embedder or self._embedder.name)
-            corpus = self._corpus.size(unit)
-        if corpus.job_id is None and corpus.outgrown(self._embedder.name, weighs_words=self._embedder.weighs_words):
+        """Starts a job if the corpus has outgrown its vectors and none is under way."""
+        if not self._outgrown(self._corpus.size(unit)):
+            return
+        corpus = self._corpus.lock(unit)
+        if not corpus.embedder:
+            # The first document: its own words weigh what they should.
+            self._corpus.weighed(unit, self._embedder.name)
+        elif self._outgrown(corpus):
             job_id = self._jobs.enqueue(unit, WEIGH_JOB, {}, unit.tenant, None, lock=f"weigh {unit.tenant}")
             self._corpus.set_job(unit, job_id)
+
+    def _outgrown(self, corpus: Corpus) -> bool:
+        weighs = self._embedder.weighs_words
+        return corpus.job_id is None and corpus.outgrown(self._embedder.name, weighs_words=weighs)
 
     def run(self, job: Job) -> None:
         """Embeds every chunk of the organisation with the weights of now, a batch in each transaction."""

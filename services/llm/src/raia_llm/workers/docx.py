@@ -80,4 +80,4 @@ def _metadata(document: Any) -> dict[str, str]:
         "created": properties.created.isoformat() if properties.created else "",
         "modified": properties.modified.isoformat() if properties.modified else "",
     }
-    return {name: clean(str(value))[:500] for name, value in found.items() if value}
+    return {name: clean(str(value))[:200] for name, value in found.items() if value}

@@ -59,7 +59,7 @@ def _metadata(tree: LexborHTMLParser) -> dict[str, str]:
 
 
 def _line(text: str) -> str:
-    return " ".join(clean(text).split())[:500]
+    return " ".join(clean(text).split())[:200]
 
 
 class _Writer:

@@ -46,7 +46,7 @@ def extract_pdf(path: Path, filename: str, limits: Limits, progress: Callable[[f
     text = builder.text()
     metadata: dict[str, Any] = {"page_count": count, **_metadata(reader)}
     if blank:
-        metadata["pages_without_text"] = blank[:1000]
+        metadata["pages_without_text"] = blank[:500]
     return Extracted("pdf", text, headings=_outline(reader, text, starts), page_starts=starts, metadata=metadata)
 
 
@@ -95,7 +95,7 @@ def _metadata(reader: PdfReader) -> dict[str, str]:
             found["created"] = info.creation_date.isoformat()
     except Exception:  # what a file says of itself is no reason to refuse it
         return {}
-    return {name: clean(str(value))[:500] for name, value in found.items() if value}
+    return {name: clean(str(value))[:200] for name, value in found.items() if value}
 
 
 def _outline(reader: PdfReader, text: str, starts: list[int]) -> list[Heading]:
