@@ -1,0 +1,1 @@
+"""The way by which artefacts leave."""

@@ -1,0 +1,1 @@
+"""Predictions, each kept with what made it."""

@@ -1,0 +1,1 @@
+"""What runs in compute children: the only modules that import numerical libraries."""
