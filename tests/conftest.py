@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -85,6 +86,18 @@ class Platform:
         return self.process.wait(60)
 
 
+HOMES: list[Path] = []
+"""Every home folder that a test made; as root, its database lies outside of it."""
+
+
+def pytest_sessionfinish() -> None:
+    """Removes the databases of the homes that tests made, which a user would be told to remove."""
+    for home in HOMES:
+        place = home / "postgres"
+        if place.is_file():
+            shutil.rmtree(place.read_text().strip(), ignore_errors=True)
+
+
 def start_platform(home: Path, **settings: str) -> Platform:
     port, password = free_port(), "journey " + secrets.token_hex(12)
     environment = {
@@ -100,6 +113,7 @@ def start_platform(home: Path, **settings: str) -> Platform:
         **settings,
     }
     home.mkdir(parents=True, exist_ok=True)
+    HOMES.append(home)
     with (home / "up.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "raia_launcher", "up"], env=environment, stdout=log, stderr=log
