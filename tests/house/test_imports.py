@@ -13,7 +13,10 @@ SERVING = [
     "raia_kit.service",
     "raia_gateway.__main__",
     "raia_auth.bootstrap",
-    "raia_ingest.bootstrap", "raia_llm.bootstrap",
+    "raia_ingest.bootstrap",
+    "raia_ml.bootstrap",
+    "raia_llm.bootstrap",
+    "raia_explain.bootstrap",
     "raia_workspace.bootstrap",
 ]
 

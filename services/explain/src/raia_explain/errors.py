@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from raia_kit.errors import FailedPrecondition, InvalidArgument, OutOfRange
+from raia_kit.errors import FailedPrecondition, InvalidArgument, OutOfRange, Unavailable
 
 DOMAIN = "raia.explain"
 
@@ -33,6 +33,24 @@ class ClassUnknown(InvalidArgument):
 
 class ColumnsMissing(FailedPrecondition):
     """The dataset lacks columns that are needed."""
+
+    domain = DOMAIN
+
+
+class NotReady(FailedPrecondition):
+    """The dataset version cannot be read yet, or ever."""
+
+    domain = DOMAIN
+
+
+class ModelUnsuitable(FailedPrecondition):
+    """The model version lacks what the work rests on."""
+
+    domain = DOMAIN
+
+
+class TransferBroken(Unavailable):
+    """What another service sent did not arrive whole."""
 
     domain = DOMAIN
 
@@ -77,4 +95,31 @@ def columns_missing(columns: Sequence[str]) -> ColumnsMissing:
         f"the dataset version lacks the columns {', '.join(repr(name) for name in columns[:20])}",
         reason="COLUMNS_MISSING",
         metadata={"columns": ",".join(columns)[:1000]},
+    )
+
+
+def not_ready(dataset_id: object, version: int, status: str) -> NotReady:
+    """The dataset version is not ready."""
+    return NotReady(
+        f"version {version} of the dataset is {status}: wait until it is ready",
+        reason="DATASET_NOT_READY",
+        metadata={"dataset_id": str(dataset_id), "version": str(version)},
+    )
+
+
+def training_data_unknown(model_id: object) -> ModelUnsuitable:
+    """Nobody knows which rows the model version was trained from and which were held out."""
+    return ModelUnsuitable(
+        "the model version does not say which dataset it was trained from, so it has no hold-out rows",
+        reason="TRAINING_DATA_UNKNOWN",
+        metadata={"model_id": str(model_id)},
+    )
+
+
+def model_changed(model_id: object, version: int) -> ModelUnsuitable:
+    """The version's digest is another than it was."""
+    return ModelUnsuitable(
+        "the model version has another artefact than when this was asked for; ask again",
+        reason="MODEL_CHANGED",
+        metadata={"model_id": str(model_id), "version": str(version)},
     )

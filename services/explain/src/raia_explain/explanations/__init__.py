@@ -1,0 +1,1 @@
+"""SHAP values and feature importance of model versions."""

@@ -1,0 +1,1 @@
+"""Reports on how fair a model version is."""

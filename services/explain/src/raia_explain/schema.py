@@ -1,0 +1,9 @@
+"""The service's tables as one catalogue."""
+
+from sqlalchemy import MetaData
+
+metadata = MetaData()
+"""Every table of the service; each resource's tables.py adds its own."""
+
+TENANT_TABLES = ("explanation", "fairness_report")
+"""Tables under row security; beside the kit's, there are no others."""

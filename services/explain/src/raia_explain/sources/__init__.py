@@ -1,0 +1,1 @@
+"""What other services own and explanations rest on: models and rows."""
