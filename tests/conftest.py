@@ -94,8 +94,8 @@ def pytest_sessionfinish() -> None:
     """Removes the databases of the homes that tests made, which a user would be told to remove."""
     for home in HOMES:
         place = home / "postgres"
-        if place.is_file():
-            shutil.rmtree(place.read_text().strip(), ignore_errors=True)
+        if place.is_symlink():
+            shutil.rmtree(place.resolve(), ignore_errors=True)
 
 
 def start_platform(home: Path, **settings: str) -> Platform:
