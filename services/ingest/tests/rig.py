@@ -108,9 +108,13 @@ class Rig:
         self.settings = IngestSettings(
             database_url=database.url,
             database_pool=8,
-            objects_url=f"file://{self.objects}",
             scratch_folder=folder,
-            **{"rate_limit_default": 1_000_000, "rate_limit_heavy": 1_000_000, **settings},
+            **{
+                "objects_url": f"file://{self.objects}",
+                "rate_limit_default": 1_000_000,
+                "rate_limit_heavy": 1_000_000,
+                **settings,
+            },
         )
         self.start()
 

@@ -3,7 +3,7 @@
 import grpc
 import pytest
 
-from ..rig import failure_of, messages, pb2
+from ..rig import Rig, failure_of, messages, pb2
 
 CODE = grpc.StatusCode
 CSV = "id,name,amount\n1,Ann,2.5\n2,Bob,\n"
@@ -116,3 +116,45 @@ def test_a_deleted_name_is_free_again(rig, analyst):
     second = rig.upload(analyst, CSV, name="again")
     assert second.id != first.id
     assert second.version == 1
+
+
+def test_an_organisation_keeps_no_more_than_its_quota(postgres, tmp_path):
+    with postgres.service_database("ingest", pool_size=8) as database:
+        rig = Rig(database, tmp_path, quota_bytes=100)
+        try:
+            person = rig.hire()
+            dataset = rig.upload(person, "a\n" + "1\n" * 30, name="first")
+            failure = failure_of(lambda: rig.upload(person, "a\n" + "2\n" * 30, name="second"))
+            assert (failure.code, failure.reason) == (CODE.RESOURCE_EXHAUSTED, "QUOTA_EXCEEDED")
+            rig.datasets.DeleteDataset(pb2.DeleteDatasetRequest(id=dataset.id), metadata=person.metadata)
+            rig.upload(person, "a\n" + "2\n" * 30, name="second")
+            rig.upload(rig.hire(), "a\n" + "2\n" * 30, name="another organisation's")
+        finally:
+            rig.close()
+
+
+def test_a_file_over_the_limit_is_refused(postgres, tmp_path):
+    with postgres.service_database("ingest", pool_size=8) as database:
+        rig = Rig(database, tmp_path, max_upload_bytes=1000)
+        try:
+            failure = failure_of(lambda: rig.upload(rig.hire(), "a\n" + "1\n" * 1000))
+            assert (failure.code, failure.reason) == (CODE.INVALID_ARGUMENT, "PAYLOAD_TOO_LARGE")
+            assert not rig.stored_files()
+        finally:
+            rig.close()
+
+
+@pytest.mark.servers("s3")
+def test_files_and_rows_in_a_bucket(postgres, tmp_path, s3_options, s3_bucket):
+    with postgres.service_database("ingest", pool_size=8) as database:
+        rig = Rig(database, tmp_path, objects_url=f"s3://{s3_bucket}/files", objects_options=s3_options)
+        try:
+            person = rig.hire()
+            dataset = rig.upload(person, CSV, "claims.csv")
+            assert dataset.status == "ready"
+            request = pb2.PreviewDatasetRequest(id=dataset.id)
+            assert len(rig.datasets.PreviewDataset(request, metadata=person.metadata).rows) == 2
+            large = rig.ready(person, "n,t\n" + "".join(f"{n},row {n} of a larger file\n" for n in range(400_000)))
+            assert (large.status, large.row_count) == ("ready", 400_000)
+        finally:
+            rig.close()

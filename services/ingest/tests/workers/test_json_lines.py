@@ -56,3 +56,20 @@ def test_too_many_keys_are_refused(read: Reader) -> None:
 
 def test_utf_16_is_read(read: Reader) -> None:
     assert read('{"a":"é"}\n'.encode("utf-16"), "t.jsonl").column("a") == ["é"]
+
+
+def test_numbers_beyond_the_standard_lose_nothing(read: Reader) -> None:
+    found = read('{"a":1.5,"b":18446744073709551616}\n{"a":NaN,"b":1}\n{"a":-Infinity,"b":2}\n', "t.jsonl")
+    assert found.column("a") == [1.5, None, float("-inf")]
+    assert found.column("b") == ["18446744073709551616", "1", "2"]
+    assert {"null_tokens", "integer_beyond_range"} <= found.note_kinds
+
+
+def test_deep_nesting_is_rejected(read: Reader) -> None:
+    found = read('{"a":1}\n{"a":' + "[" * 100_000 + "]" * 100_000 + "}\n", "t.jsonl")
+    assert found.result["ledger"]["rejected"] == 1
+
+
+def test_half_a_surrogate_pair_is_no_text(read: Reader) -> None:
+    found = read('{"a":"x"}\n{"a":"\\ud800"}\n', "t.jsonl")
+    assert (found.column("a"), found.result["ledger"]["rejected"]) == (["x"], 1)

@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 
 from raia_ingest.workers.kinds import NULL_TOKENS
+from raia_ingest.workers.profile_size import shortened
 
 PROBABILITIES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 BINS = 20
@@ -81,7 +82,7 @@ class ColumnProfiler:
 
     def _top(self) -> list[dict[str, Any]]:
         rows = self._connection.execute(f"select v, n from g order by n desc, v limit {TOP}").fetchall()
-        return [{"value": self._json(value), "count": count} for value, count in rows]
+        return [{"value": shortened(self._json(value)), "count": count} for value, count in rows]
 
     def _numeric(self, source: str, count: int) -> dict[str, Any]:
         minimum, maximum, zeros, negatives = self._row(

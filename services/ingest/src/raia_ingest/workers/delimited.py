@@ -63,8 +63,8 @@ class DelimitedSource:
             raise errors.empty(self._filename)
         found = dialects.detect(text, whole)
         width = found.width
-        if not whole and width <= 1 and "\n" not in text:
-            width = self._first_record_width()
+        if not whole and not any(end in text for end in "\n\r"):
+            width = self._first_record_width(found.delimiter)
         if width > limits.max_columns:
             raise errors.too_many_columns(width, limits.max_columns)
         return found
@@ -75,17 +75,16 @@ class DelimitedSource:
         if odd > max(8, len(text) * 0.01) or replaced > max(64, len(text) * 0.2):
             raise errors.unreadable(self._filename, "binary data", "upload CSV, TSV, Excel, JSON lines or Parquet")
 
-    def _first_record_width(self) -> int:
+    def _first_record_width(self, delimiter: str) -> int:
         """Cells of a first line so long that the sample ends inside it."""
+        width = 1
         with Utf8Stream(self._path, self._encoding) as stream:
-            best = dict.fromkeys((b",", b";", b"\t", b"|"), 1)
             while chunk := stream.read(1024**2):
                 line, ended, _ = chunk.partition(b"\n")
-                for delimiter in best:
-                    best[delimiter] += line.count(delimiter)
+                width += line.count(delimiter.encode())
                 if ended:
                     break
-        return max(best.values())
+        return width
 
     def _file_notes(self) -> list[FileNote]:
         notes = []

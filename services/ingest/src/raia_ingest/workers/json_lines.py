@@ -1,7 +1,10 @@
 """Reads JSON lines: one object a line; nested values are kept as JSON text."""
 
 import io
+import json
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,8 @@ from raia_ingest.workers.source import Block, FileNote, Header, Headers, Limits
 _BLOCK_RECORDS = 20_000
 _BLOCK_BYTES = 8 * 1024**2
 _LONGEST_LINE = 64 * 1024**2
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
 
 
 class JsonLinesSource:
@@ -86,12 +91,15 @@ class JsonLinesSource:
 
     def _parse(self, line: bytes, number: int) -> dict[str, Any] | None:
         try:
-            value = orjson.loads(line)
-        except orjson.JSONDecodeError:
+            value = _loads(line)
+        except (ValueError, RecursionError):
             self.ledger.reject(number, "is not valid JSON")
             return None
         if not isinstance(value, dict):
             self.ledger.reject(number, "is not a JSON object")
+            return None
+        if _SURROGATE.search(line) and not _is_text(value):
+            self.ledger.reject(number, "holds half of a character (a lone surrogate)")
             return None
         return value
 
@@ -104,3 +112,26 @@ class JsonLinesSource:
             raise errors.too_many_columns(len(self._by_key), self._limits.max_columns)
         self.ledger.stored += len(records)
         return Block(len(records), {self._by_key[key].name: [record.get(key) for record in records] for key in keys})
+
+
+def _loads(line: bytes) -> Any:
+    """The value of a line; raises ``ValueError``.
+
+    NaN and infinities, which JSON has not but many writers do, and whole numbers of any size are taken too: the fast
+    parser refuses the former and rounds the latter.
+    """
+    if _LONG_NUMBER.search(line) is None:
+        with suppress(orjson.JSONDecodeError):
+            return orjson.loads(line)
+    value = json.loads(line, parse_constant=lambda name: name if name == "NaN" else float(name))
+    json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
+    return value
+
+
+def _is_text(value: dict[str, Any]) -> bool:
+    """Whether every string in it can be stored as UTF-8, which the parser does not see to everywhere."""
+    try:
+        orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return False
+    return True

@@ -213,7 +213,7 @@ def _decimal_comma(cells: pa.Array, evidence: Evidence) -> pa.Array | None:
         return None
     if _any(pc.match_substring_regex(cells, _SURELY_DECIMAL_COMMA)):
         evidence.decimal_comma = True
-    evidence.ambiguous = not evidence.decimal_comma
+    evidence.ambiguous = not evidence.decimal_comma and (evidence.ambiguous or _any(pc.match_substring(cells, ",")))
     plain = pc.replace_substring(pc.replace_substring(cells, ".", ""), ",", ".")
     return _cast(plain, pa.float64())
 
@@ -223,7 +223,7 @@ def _thousands(cells: pa.Array, evidence: Evidence) -> pa.Array | None:
         return None
     if _any(pc.match_substring_regex(cells, _SURELY_THOUSANDS)):
         evidence.thousands = True
-    evidence.ambiguous = not evidence.thousands
+    evidence.ambiguous = not evidence.thousands and (evidence.ambiguous or _any(pc.match_substring(cells, ",")))
     plain = pc.replace_substring(cells, ",", "")
     integers = None if evidence.fraction else _cast(plain, pa.int64())
     if integers is not None:

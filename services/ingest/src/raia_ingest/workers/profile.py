@@ -1,15 +1,17 @@
 # ruff: noqa: S608 - queries are made of column positions and constants, never of names or values from a file
 """The compute function that profiles a canonical Parquet file: every figure exact, memory bounded, spilling to disk."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from raia_ingest.workers import correlations
+from raia_ingest.workers import correlations, profile_size
 from raia_ingest.workers.column_profile import ColumnProfiler
 from raia_ingest.workers.exhaustion import explained
+from raia_ingest.workers.parts import parts
 
 MOST_CORRELATED = 100
 _CORRELATED_TYPES = frozenset({"integer", "float"})
@@ -39,29 +41,43 @@ def _profile(
     progress: Callable[[float, str], None],
 ) -> dict[str, Any]:
     steps = len(columns) + 2
-    with duckdb.connect() as connection:
-        connection.execute("set memory_limit = ?", [f"{memory_bytes}B"])
-        connection.execute("set temp_directory = ?", [spill_folder])
-        connection.execute("set preserve_insertion_order = false")
-        connection.execute("set enable_progress_bar = false")
-        _create_views(connection, path, columns)
-        rows = _one(connection, "select count(*) from data")
-        profiles: list[dict[str, Any]] = []
-        for position, column in enumerate(columns):
-            progress(position / steps, f"column {column['name']}")
-            profiles.append(ColumnProfiler(connection, f"c{position}", column, rows).profile())
+    profiles: list[dict[str, Any]] = []
+    with parts(Path(path), len(columns), Path(spill_folder)) as files:
+        for file, positions in files:
+            with _opened(file, [columns[position] for position in positions], memory_bytes, spill_folder) as connection:
+                rows = _one(connection, "select count(*) from data")
+                for place, position in enumerate(positions):
+                    progress(position / steps, f"column {columns[position]['name']}")
+                    profiles.append(ColumnProfiler(connection, f"c{place}", columns[position], rows).profile())
+    with _opened(Path(path), columns, memory_bytes, spill_folder) as connection:
         progress((steps - 2) / steps, "duplicate rows")
+        rows = _one(connection, "select count(*) from data")
         duplicates = _duplicates(connection, rows, len(columns))
     progress((steps - 1) / steps, "correlations")
     numeric = [position for position, column in enumerate(columns) if column["type"] in _CORRELATED_TYPES]
     pairs = correlations.pearson(Path(path), numeric[:MOST_CORRELATED], [column["name"] for column in columns])
+    notes = _notes(profiles, len(numeric))
     return {
         "row_count": rows,
         "duplicate_row_count": duplicates,
         "columns": profiles,
         "correlations": pairs,
-        "notes": _notes(profiles, len(numeric)),
+        "notes": notes,
     }
+
+
+@contextmanager
+def _opened(
+    file: Path, columns: list[dict[str, str]], memory_bytes: int, spill_folder: str
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database whose view ``data`` is the file."""
+    with duckdb.connect() as connection:
+        connection.execute("set memory_limit = ?", [f"{memory_bytes}B"])
+        connection.execute("set temp_directory = ?", [spill_folder])
+        connection.execute("set preserve_insertion_order = false")
+        connection.execute("set enable_progress_bar = false")
+        _create_views(connection, str(file), columns)
+        yield connection
 
 
 def _create_views(connection: duckdb.DuckDBPyConnection, path: str, columns: list[dict[str, str]]) -> None:
@@ -114,6 +130,9 @@ def _notes(profiles: list[dict[str, Any]], numeric: int) -> list[dict[str, str]]
         if present and present * 0.5 <= numbers < present:
             text = f"{numbers:,} of {present:,} values are numbers; the others make it a text column"
             notes.append({"kind": "mixed_types", "column": name, "message": text})
+    cut = profile_size.fit(profiles)
+    if cut:
+        notes.append({"kind": "details_limited", "column": "", "message": cut})
     if numeric > MOST_CORRELATED:
         text = f"correlations cover the first {MOST_CORRELATED} of {numeric:,} numeric columns"
         notes.append({"kind": "correlations_limited", "column": "", "message": text})

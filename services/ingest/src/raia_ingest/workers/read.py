@@ -13,7 +13,7 @@ from raia_ingest.workers.formats import Format, identify
 from raia_ingest.workers.json_lines import JsonLinesSource
 from raia_ingest.workers.kinds import Kind
 from raia_ingest.workers.parquet import ParquetSource
-from raia_ingest.workers.source import FileNote, Limits, Source
+from raia_ingest.workers.source import FileNote, Limits, PassAgain, Source
 from raia_ingest.workers.workbook import WorkbookSource
 
 _SOURCES: dict[Format, Callable[[Path, str, Limits], Source]] = {
@@ -36,9 +36,10 @@ def inspect_file(path: str, filename: str, limits: dict[str, Any]) -> dict[str, 
 
     Returns ``file_type``. Raises ``BadFile`` or ``TooLarge``.
     """
-    source = _open(Path(path), filename, Limits(**limits))
-    blocks = source.blocks()
-    next(blocks, None)
+    with explained():
+        source = _open(Path(path), filename, Limits(**limits))
+        while not _begins(source):
+            pass
     return {"file_type": source.file_type}
 
 
@@ -71,6 +72,15 @@ def read_file(
         "sha256": _digest(Path(target)),
         "stored_bytes": Path(target).stat().st_size,
     }
+
+
+def _begins(source: Source) -> bool:
+    """Reads the first block; False when the source asks for another pass, which it will begin in another way."""
+    try:
+        next(source.blocks(), None)
+    except PassAgain:
+        return False
+    return True
 
 
 def _open(path: Path, filename: str, limits: Limits) -> Source:

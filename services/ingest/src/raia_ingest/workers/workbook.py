@@ -64,6 +64,11 @@ class WorkbookSource:
             raise errors.encrypted(self._filename) from error
         except (calamine.CalamineError, OSError, ValueError) as error:
             raise errors.corrupt(self._filename, "its workbook cannot be opened") from error
+        except BaseException as error:
+            # The library panics at some damage; its exception derives from BaseException alone and has no public name.
+            if type(error).__name__ == "PanicException":
+                raise errors.corrupt(self._filename, "its workbook cannot be opened") from error
+            raise
         raise errors.empty(self._filename)
 
     def _layout(self, limits: Limits) -> tuple[int, bool, list[str]]:
