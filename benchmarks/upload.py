@@ -179,6 +179,8 @@ def main() -> None:
         if process is not None:
             process.send_signal(signal.SIGINT)
             process.wait(60)
+        # As root the database lies elsewhere, and the home folder links to it.
+        shutil.rmtree((home / "postgres").resolve(), ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
     print(f"{size:.2f} GB, {rows:,} rows, 20 columns, {os.cpu_count()} cores\n")
     print("| what | ours | DuckDB | ratio | aim |\n|---|---|---|---|---|")
