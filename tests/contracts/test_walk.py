@@ -153,9 +153,52 @@ def foreign_notification(platform: Platform, token: str) -> str:
             time.sleep(0.1)
 
 
+def training_run(platform: Platform, token: str) -> dict[str, str]:
+    """A training run of a model that has a version."""
+    rows = "".join(f"{number},{number % 7},{number % 2}\n" for number in range(60))
+    with platform.client(token) as client:
+        uploaded = client.post("/api/v1/datasets/upload", files={"file": ("train.csv", f"a,b,y\n{rows}".encode())})
+        assert uploaded.status_code == 201, uploaded.text
+        wanted = {
+            "dataset_id": uploaded.json()["id"],
+            "target": "y",
+            "algorithm": "logistic_regression",
+            "name": "walk",
+        }
+        answer = client.post("/api/v1/models/train", json=wanted)
+        assert answer.status_code == 202, answer.text
+        deadline = time.monotonic() + 90
+        while True:
+            run: dict[str, str] = client.get(f"/api/v1/training-runs/{answer.json()['id']}").json()
+            if run["status"] == "succeeded":
+                return run
+            assert run["status"] in ("pending", "running"), run
+            assert time.monotonic() < deadline, "nothing was trained"
+            time.sleep(0.2)
+
+
+def foreign_model(platform: Platform, token: str) -> str:
+    return training_run(platform, token)["model_id"]
+
+
+def foreign_run(platform: Platform, token: str) -> str:
+    return training_run(platform, token)["id"]
+
+
+def foreign_export(platform: Platform, token: str) -> str:
+    model_id = foreign_model(platform, token)
+    with platform.client(token) as client:
+        answer = client.post("/api/v1/export/json", json={"model_id": model_id})
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["id"])
+
+
 RESOURCES: dict[str, Callable[[Platform, str], str]] = {
     "dataset": foreign_dataset,
+    "model": foreign_model,
+    "training_run": foreign_run,
     "notification": foreign_notification,
+    "export_job": foreign_export,
     "document": foreign_document,
     "user": foreign_user,
 }
@@ -201,7 +244,9 @@ def test_absent_and_foreign_resources_look_the_same(
     assert resource_id in error.details()
 
 
-VALID: dict[str, dict[str, Any]] = {}
+VALID: dict[str, dict[str, Any]] = {
+    "/raia.ml.v1.PredictionService/Predict": {"rows": [{"a": 1}]},
+}
 """Whatever else a request needs to be valid, by rpc."""
 
 UNCONSTRAINED = {

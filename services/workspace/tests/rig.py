@@ -1,5 +1,6 @@
 """A running workspace service: real gRPC server with the whole chain, real database, relay, consumers and jobs."""
 
+import json
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,7 +15,13 @@ from google.rpc import error_details_pb2, status_pb2
 from joserfc import jwt
 from joserfc.jwk import OKPKey
 from raia.auth.v1 import access_pb2
-from raia.workspace.v1 import notification_service_pb2, notification_service_pb2_grpc
+from raia.workspace.v1 import (
+    export_job_pb2,
+    export_service_pb2,
+    export_service_pb2_grpc,
+    notification_service_pb2,
+    notification_service_pb2_grpc,
+)
 from raia_kit.access import Part
 from raia_kit.events import cursor
 from raia_kit.events.envelope import Event
@@ -24,6 +31,8 @@ from raia_kit.service import process_of
 from raia_testing.postgres import ServiceDatabase
 from raia_workspace.bootstrap import build
 from raia_workspace.settings import WorkspaceSettings
+
+from .peers import Peers
 
 ROLES = {
     "analyst": ("exports.create", "exports.read", "exports.delete", "models.read"),
@@ -94,10 +103,15 @@ class Rig:
         self.key = OKPKey.generate_key("Ed25519", auto_kid=True)
         self.everybody = Everybody()
         self.objects = folder / "objects"
+        self.peers = Peers()
+        key_file = folder / "workspace.jwk"
+        key_file.write_text(json.dumps(OKPKey.generate_key("Ed25519").as_dict(private=True)))
         self.settings = WorkspaceSettings(
             database_url=database.url,
             database_pool=8,
             objects_url=f"file://{self.objects}",
+            services=self.peers.addresses,
+            service_key_file=key_file,
             **{"rate_limit_default": 1_000_000, "rate_limit_heavy": 1_000_000, **settings},
         )
         self.start()
@@ -112,10 +126,12 @@ class Rig:
         wait_until(self._serving)
         self.channel = grpc.insecure_channel(self.process.server.address)
         self.notifications = notification_service_pb2_grpc.NotificationServiceStub(self.channel)
+        self.exports = export_service_pb2_grpc.ExportServiceStub(self.channel)
 
     def close(self) -> None:
         self.channel.close()
         self.process.stop()
+        self.peers.close()
 
     def _serving(self) -> bool:
         self.process.watch()
@@ -166,6 +182,33 @@ class Rig:
         """The person's notifications once there are so many."""
         wait_until(lambda: len(self.listed(person).notifications) >= count)
         return list(self.listed(person).notifications)
+
+    def export(
+        self, person: Person, format_: str = "json", *, key: str = "", **request: Any
+    ) -> export_job_pb2.ExportJob:
+        """Starts an export of the world's model."""
+        request = {"model_id": self.peers.world.model_id, **request}
+        metadata = person.metadata + ([("idempotency-key", key)] if key else [])
+        if format_ == "pdf":
+            return self.exports.ExportPdf(export_service_pb2.ExportPdfRequest(**request), metadata=metadata)
+        return self.exports.ExportJson(export_service_pb2.ExportJsonRequest(**request), metadata=metadata)
+
+    def exported(self, person: Person, format_: str = "json", **request: Any) -> export_job_pb2.ExportJob:
+        """An export that has ended."""
+        started = self.export(person, format_, **request)
+        wait_until(lambda: self.export_job(person, started.id).status not in ("pending", "running"), 60)
+        return self.export_job(person, started.id)
+
+    def export_job(self, person: Person, export_id: str) -> export_job_pb2.ExportJob:
+        return self.exports.GetExportJob(export_service_pb2.GetExportJobRequest(id=export_id), metadata=person.metadata)
+
+    def download(self, person: Person, export_id: str) -> tuple[bytes, dict[str, str]]:
+        """An export's file and what is told of it."""
+        answers = self.exports.DownloadExport(
+            export_service_pb2.DownloadExportRequest(id=export_id), metadata=person.metadata
+        )
+        content = b"".join(answer.data for answer in answers)
+        return content, dict(answers.initial_metadata())
 
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Rows by a superuser, who sees every organisation."""

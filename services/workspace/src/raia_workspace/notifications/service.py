@@ -24,6 +24,7 @@ TOPICS = (
     "raia.ml.model",
     "raia.explain.fairness_report",
     "raia.llm.document",
+    "raia.workspace.export_job",
 )
 
 

@@ -33,6 +33,7 @@ class Template:
 
 _INGEST, _ML = "raia.ingest.events.v1", "raia.ml.events.v1"
 _EXPLAIN, _LLM = "raia.explain.events.v1", "raia.llm.events.v1"
+_WORKSPACE = "raia.workspace.events.v1"
 _GOVERN = "policies.manage"
 """Held by those who answer for what is in production."""
 _OPERATE = "operations.manage"
@@ -109,6 +110,16 @@ TEMPLATES: tuple[Template, ...] = (
         f"{_LLM}.DocumentFailed", "document_failed", "error", "{filename} could not be read",
         "{filename} could not be read: {error}",
         "document", "document_id",
+    ),
+    Template(
+        f"{_WORKSPACE}.ExportFinished", "export_ready", "success", "An export is ready",
+        "The governance record was exported as {format} and can be downloaded.",
+        "export_job", "export_job_id", when={"status": "succeeded"},
+    ),
+    Template(
+        f"{_WORKSPACE}.ExportFinished", "export_failed", "error", "An export failed",
+        "The governance record could not be exported as {format}; the export says why.",
+        "export_job", "export_job_id", when={"status": "failed"},
     ),
 )
 # fmt: on

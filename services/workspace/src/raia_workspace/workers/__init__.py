@@ -1,0 +1,1 @@
+"""What compute children run; nothing here is imported by the serving process."""
