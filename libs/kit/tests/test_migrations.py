@@ -304,6 +304,7 @@ class TestUpgrade:
             with psycopg.connect(self.runtime(url)) as connection:
                 connection.execute("set role raia_crate_platform")
                 connection.execute("insert into label default values")
+                assert connection.execute("select version_num from alembic_version").fetchall() == [("0002",)]
 
     def test_a_migration_that_fails_leaves_nothing_and_may_run_again(
         self, scripts: Path, postgres: PostgresServer

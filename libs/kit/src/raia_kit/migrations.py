@@ -115,6 +115,9 @@ def upgrade(admin_url: str, service: str, *, revision: str = "head", statement_t
         )
         connection.commit()
         _run(connection, script, service, revision)
+        # Diagnostics tell which revision the schema is at; the version table is Alembic's, so no script grants it.
+        grant(service, "alembic_version", "select", to="platform", connection=connection)
+        connection.commit()
 
 
 def current_revision(admin_url: str, service: str) -> str | None:

@@ -52,6 +52,10 @@ def _parser() -> argparse.ArgumentParser:
     archive = {"type": Path, "metavar": "FILE"}
     command("backup", _backup, "write database, objects and keys to FILE").add_argument("file", **archive)  # type: ignore[arg-type]
     command("restore", _restore, "make a new RAIA_HOME from FILE").add_argument("file", **archive)  # type: ignore[arg-type]
+    keys = command(
+        "keys", _keys, "write the keys and passwords of a deployment in containers into FOLDER; keep what is there"
+    )
+    keys.add_argument("folder", type=Path, metavar="FOLDER")
     command("admin", _admin, "create administrators and reset passwords: raia admin --help")
     journey = command("journey", _journey, "take a journey through a running platform, with real results")
     journey.add_argument("--url", default="", help="where the platform is; the one of RAIA_HOME when left out")
@@ -118,6 +122,14 @@ def _restore(settings: LauncherSettings, parsed: argparse.Namespace) -> int:
     from raia_launcher.backup import restore
 
     restore(settings, parsed.file, say)
+    return 0
+
+
+def _keys(_settings: LauncherSettings, parsed: argparse.Namespace) -> int:
+    from raia_launcher import deployment_keys
+
+    new = deployment_keys.write(parsed.folder, deployment_keys.services())
+    say(f"{parsed.folder}: " + (f"new are {', '.join(new)}" if new else "everything was there already"))
     return 0
 
 

@@ -37,5 +37,10 @@ def public_keys_file(home: Home, services: Iterable[str]) -> Path:
 def envelope_key(home: Home, service: str) -> str:
     """The key, 32 random bytes in base64, under which the service seals secrets at rest."""
     path = home.secrets / f"{service}.envelope"
-    write_new(path, base64.b64encode(secrets.token_bytes(32)).decode())
+    write_new(path, new_envelope_key())
     return path.read_text()
+
+
+def new_envelope_key() -> str:
+    """32 random bytes in base64."""
+    return base64.b64encode(secrets.token_bytes(32)).decode()
