@@ -15,6 +15,7 @@ import uvicorn
 from raia_gateway.admission import Admission, Authenticator
 from raia_gateway.application import Application, Limits, Parts
 from raia_gateway.headers import CommonHeaders
+from raia_gateway.protocol import GatewayHttp
 from raia_gateway.upstream import Upstream
 from raia_kit.context import Caller
 from raia_kit.contract import methods_of
@@ -143,7 +144,9 @@ def start_gateway(
             application,
             host="127.0.0.1",
             port=0,
+            http=GatewayHttp,
             ws="websockets-sansio",
+            ws_per_message_deflate=False,
             log_config=None,
             access_log=False,
             lifespan="on",

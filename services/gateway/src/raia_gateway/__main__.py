@@ -13,6 +13,7 @@ from raia_kit.logs import start_logging
 from raia_kit.telemetry import start_tracing
 
 from raia_gateway.bootstrap import build
+from raia_gateway.protocol import GatewayHttp
 from raia_gateway.settings import GatewaySettings
 
 _LARGEST_LIVE_MESSAGE = 64 * 1024
@@ -44,7 +45,7 @@ async def _serve(settings: GatewaySettings) -> None:
         gateway.application,
         host=settings.http_host,
         port=settings.http_port,
-        http="httptools",
+        http=GatewayHttp,
         ws="websockets-sansio",
         ws_max_size=_LARGEST_LIVE_MESSAGE,
         # Events are small: compressing each for each connection costs more than it saves.

@@ -23,6 +23,7 @@ _HTTP_BY_REASON = {
     "UNSUPPORTED_MEDIA_TYPE": 415,
     "RANGE_INVALID": 416,
     "UPGRADE_REQUIRED": 426,
+    "HEAD_TOO_LARGE": 431,
 }
 """Statuses of the gateway's own errors that no gRPC code stands for."""
 
@@ -105,6 +106,19 @@ class BodyTimeout(DeadlineExceeded):
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"nothing of the body came for {seconds:g} s", reason="BODY_TIMEOUT")
+
+
+class HeadTooLarge(InvalidArgument):
+    """Request line and headers are larger than any request needs."""
+
+    domain = "raia.gateway"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"the address and the headers are larger than {limit} bytes",
+            reason="HEAD_TOO_LARGE",
+            metadata={"limit_bytes": str(limit)},
+        )
 
 
 class MalformedRequest(InvalidArgument):

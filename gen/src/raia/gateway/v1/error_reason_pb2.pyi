@@ -92,6 +92,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The path is a WebSocket's, and the request does not ask for one.
     Example: {"reason": "UPGRADE_REQUIRED", "domain": "raia.gateway"}
     """
+    ERROR_REASON_HEAD_TOO_LARGE: _ErrorReason.ValueType  # 18
+    """The address and the headers together are larger than any request needs.
+    Example: {"reason": "HEAD_TOO_LARGE", "domain": "raia.gateway", "metadata": {"limit_bytes": "65536"}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons in ErrorInfo of the gateway's errors, domain "raia.gateway"; on the wire without the prefix."""
@@ -165,5 +169,9 @@ Example: {"reason": "STARTING", "domain": "raia.gateway"}
 ERROR_REASON_UPGRADE_REQUIRED: ErrorReason.ValueType  # 17
 """The path is a WebSocket's, and the request does not ask for one.
 Example: {"reason": "UPGRADE_REQUIRED", "domain": "raia.gateway"}
+"""
+ERROR_REASON_HEAD_TOO_LARGE: ErrorReason.ValueType  # 18
+"""The address and the headers together are larger than any request needs.
+Example: {"reason": "HEAD_TOO_LARGE", "domain": "raia.gateway", "metadata": {"limit_bytes": "65536"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -14,7 +14,8 @@ OWN = ""
 
 
 class TopicPermissions:
-    """A topic ``raia.<service>.<resource>`` needs ``<resources>.read``, if any contract knows such a permission.
+    """A topic ``raia.<service>.<resource>`` needs ``<resources>.read``, if any contract knows such a permission, else
+    the permission by which the service's contract has the resource looked at.
 
     Topics about users themselves need none (``OWN``) and show each user what is theirs.
     Topics without one are for services alone and look as if they did not exist.
@@ -24,6 +25,13 @@ class TopicPermissions:
         listed = list(contracts)
         self._permissions = frozenset(contract.permission for contract in listed if contract.permission)
         self._services = frozenset(contract.service for contract in listed)
+        self._looks = {
+            (contract.service, contract.resource_type): contract.permission
+            for contract in listed
+            if contract.permission
+            and contract.resource_type
+            and contract.full_name.rpartition("/")[2].startswith("Get")
+        }
 
     def permission(self, topic: object) -> str:
         """The permission to subscribe, or ``OWN``; raises ``InvalidArgument`` or ``NotFound`` (TOPIC_NOT_FOUND)."""
@@ -36,6 +44,8 @@ class TopicPermissions:
             wanted = _SPECIAL.get(match[2]) or f"{plural(match[2])}.read"
             if wanted in self._permissions:
                 return wanted
+            if looked := self._looks.get((match[1], match[2])):
+                return looked
         raise NotFound(
             f"there is no topic {topic} to subscribe to", reason="TOPIC_NOT_FOUND", metadata={"topic": topic}
         )
