@@ -35,7 +35,7 @@ def test_the_first_look_reads_a_cell_longer_than_a_block(tmp_path: Path) -> None
 
 
 def test_the_first_look_refuses_a_line_longer_than_any_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delimited, "_LONGEST_RECORD", 6 * 1024**2)
+    monkeypatch.setattr(delimited, "_LONGEST_RECORD", 3 * 1024**2)
     with pytest.raises(RaiaError) as caught:
         inspect(tmp_path, b"a,b\n1," + b"y" * 9_000_000 + b"\n2,z\n")
     assert caught.value.reason == "FILE_CORRUPT"
@@ -64,7 +64,7 @@ def test_a_profile_fits_an_answer_and_says_what_is_left_out() -> None:
     columns = [{"name": f"c{n}", "top_values": list(values), "histogram": list(bins)} for n in range(5_000)]
     assert "0 top values" in profile_size.fit(columns)
     assert not any(column["top_values"] or column["histogram"] for column in columns)
-    few = columns[:0] + [{"name": "c", "top_values": list(values), "histogram": list(bins)}]
+    few = [{"name": "c", "top_values": list(values), "histogram": list(bins)}]
     assert profile_size.fit(few) == ""
     assert len(few[0]["top_values"]) == 20
 
@@ -73,6 +73,13 @@ def test_half_characters_in_json_are_rejected_records(read: Reader) -> None:
     found = read(b'{"a":"\\ud800x"}\n{"\\udc00":1}\n{"a":["\\ud800y"]}\n{"a":"\\ud83d\\ude00"}\n', "table.jsonl")
     assert found.column("a") == ["😀"]
     assert found.result["ledger"]["rejected"] == 3
+
+
+def test_records_nested_too_deeply_are_rejected_and_deep_ones_kept(read: Reader) -> None:
+    deep = [b'{"a":' * levels + b"1" + b"}" * levels for levels in (900, 203, 198)]
+    found = read(b"\n".join([*deep, b'{"a":{"b":123456789012345678901234567890}}']) + b"\n", "table.jsonl")
+    assert found.result["ledger"]["rejected"] == 2
+    assert found.column("a") == [deep[2][5:-1].decode(), '{"b":123456789012345678901234567890}']
 
 
 def test_digits_without_a_comma_are_no_ambiguous_number(read: Reader) -> None:

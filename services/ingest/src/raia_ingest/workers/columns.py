@@ -1,6 +1,7 @@
 """Columns that learn their type from every value: nothing is concluded from a sample that a later value may refute."""
 
 import datetime as dt
+import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -282,7 +283,14 @@ def as_text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict | list):
-        return orjson.dumps(value, default=str).decode()
+        return _nested_text(value)
     if isinstance(value, dt.date | dt.datetime | dt.time):
         return value.isoformat()
     return str(value)
+
+
+def _nested_text(value: Any) -> str:
+    try:
+        return orjson.dumps(value, default=str).decode()
+    except orjson.JSONEncodeError:  # whole numbers beyond 64 bits
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)

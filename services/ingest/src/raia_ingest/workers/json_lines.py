@@ -21,7 +21,8 @@ from raia_ingest.workers.source import Block, FileNote, Header, Headers, Limits
 _BLOCK_RECORDS = 20_000
 _BLOCK_BYTES = 8 * 1024**2
 _LONGEST_LINE = 64 * 1024**2
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_DEEPEST = 200
+"""Levels of nesting that a record may have: the writer of nested values takes 254."""
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
 
 
@@ -98,8 +99,8 @@ class JsonLinesSource:
         if not isinstance(value, dict):
             self.ledger.reject(number, "is not a JSON object")
             return None
-        if _SURROGATE.search(line) and not _is_text(value):
-            self.ledger.reject(number, "holds half of a character (a lone surrogate)")
+        if line.count(b"{") + line.count(b"[") > _DEEPEST and _is_deeper(value, _DEEPEST):
+            self.ledger.reject(number, f"is nested more than {_DEEPEST} levels deep")
             return None
         return value
 
@@ -128,10 +129,13 @@ def _loads(line: bytes) -> Any:
     return value
 
 
-def _is_text(value: dict[str, Any]) -> bool:
-    """Whether every string in it can be stored as UTF-8, which the parser does not see to everywhere."""
-    try:
-        orjson.dumps(value)
-    except orjson.JSONEncodeError:
-        return False
-    return True
+def _is_deeper(value: Any, levels: int) -> bool:
+    level = [value]
+    for _ in range(levels):
+        level = [
+            child
+            for each in level
+            if isinstance(each, dict | list)
+            for child in (each.values() if isinstance(each, dict) else each)
+        ]
+    return any(isinstance(each, dict | list) for each in level)
