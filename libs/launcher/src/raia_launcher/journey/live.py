@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections import Counter
 from typing import Any
 
@@ -34,6 +35,16 @@ class Listener:
     def counts(self) -> dict[str, int]:
         """How many messages of each event type have arrived."""
         return dict(Counter(str(message.get("type", "")).rsplit(".", 1)[-1] for message in self.messages))
+
+    def notifications(self, expected: set[str], timeout: float = 5.0) -> dict[str, tuple[str, str]]:
+        """Title and message by id of the notifications that came, waited for until ``expected`` are among them."""
+        until = time.monotonic() + timeout
+        while True:
+            data = [m["data"] for m in list(self.messages) if str(m.get("type", "")).endswith("NotificationCreated")]
+            came = {str(one["notification_id"]): (str(one["title"]), str(one["message"])) for one in data}
+            if expected <= set(came) or time.monotonic() > until:
+                return came
+            self._stop.wait(0.1)
 
     def _listen(self) -> None:
         headers = {"authorization": f"Bearer {self._token}"}

@@ -7,7 +7,14 @@ from raia_launcher.journey.api import Api, JourneyError
 from raia_launcher.journey.live import Listener
 from raia_launcher.journey.steps import STEPS, Journey
 
-TOPICS = ["raia.ingest.dataset", "raia.ml.training_run", "raia.ml.model", "raia.workspace.notification"]
+TOPICS = [
+    "raia.ingest.dataset",
+    "raia.ml.training_run",
+    "raia.ml.model",
+    "raia.explain.fairness_report",
+    "raia.llm.document",
+    "raia.workspace.notification",
+]
 
 
 def run_journey(url: str, email: str, password: str) -> bool:
@@ -19,7 +26,7 @@ def run_journey(url: str, email: str, password: str) -> bool:
         api.token = api.call("POST", "/api/v1/auth/login", email=email, password=password)["access_token"]
         listener = Listener(url, api.token, TOPICS)
         listener.start()
-        journey = Journey(api, say)
+        journey = Journey(api, say, listener)
         for number, step in enumerate(STEPS, 1):
             _say(f"{number:>2}. {(step.__doc__ or step.__name__).splitlines()[0]}", indent="")
             started = time.monotonic()

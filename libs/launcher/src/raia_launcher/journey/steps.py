@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from raia_launcher.journey.api import Api, JourneyError, Refused
+from raia_launcher.journey.live import Listener
 
 DATA = Path(__file__).parent
 ALGORITHMS = ("logistic_regression", "random_forest", "lightgbm")
@@ -30,6 +31,7 @@ class Journey:
 
     api: Api
     say: Callable[[str], None]
+    live: Listener
     dataset: dict[str, Any] = field(default_factory=dict)
     models: dict[str, dict[str, Any]] = field(default_factory=dict)
     deployed: dict[str, Any] = field(default_factory=dict)
@@ -208,6 +210,17 @@ def ask(journey: Journey) -> None:
     journey.say(f"{question} {' '.join(answer['answer'].split())}")
 
 
+def notifications(journey: Journey) -> None:
+    """Reads the notifications that came over the WebSocket."""
+    page = journey.api.call("GET", "/api/v1/notifications", page_size=100)
+    expected = {notification["id"] for notification in page["notifications"]}
+    came = journey.live.notifications(expected)
+    for title, message in list(came.values())[:3]:
+        journey.say(f"{title}: {message}")
+    journey.say(f"{len(came)} came over the WebSocket, {page['unread_count']} unread in all")
+    journey.api.call("POST", "/api/v1/notifications/mark-all-read")
+
+
 def export(journey: Journey) -> None:
     """Exports the model's governance record as PDF."""
     model = journey.deployed or best(journey)
@@ -227,4 +240,18 @@ def verify(journey: Journey) -> None:
     journey.say(f"{answer['entries_checked']} entries, chain intact, head {answer['head_hash'][:12]}…")
 
 
-STEPS: list[Callable[[Journey], None]] = [upload, profile, verify]
+STEPS: list[Callable[[Journey], None]] = [
+    upload,
+    profile,
+    train,
+    compare,
+    explain,
+    fairness,
+    gate,
+    predict,
+    ask,
+    notifications,
+    export,
+    verify,
+]
+"""The steps in the order they are taken."""
