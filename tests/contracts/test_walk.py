@@ -193,10 +193,20 @@ def foreign_export(platform: Platform, token: str) -> str:
         return str(answer.json()["id"])
 
 
+def foreign_report(platform: Platform, token: str) -> str:
+    model_id = foreign_model(platform, token)
+    wanted = {"protected_attributes": [{"name": "a", "bins": [30]}], "favourable_outcome": {"favourable_class": "1"}}
+    with platform.client(token) as client:
+        answer = client.post(f"/api/v1/fairness/analyze/{model_id}", json=wanted)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["id"])
+
+
 RESOURCES: dict[str, Callable[[Platform, str], str]] = {
     "dataset": foreign_dataset,
     "model": foreign_model,
     "training_run": foreign_run,
+    "fairness_report": foreign_report,
     "notification": foreign_notification,
     "export_job": foreign_export,
     "document": foreign_document,
@@ -246,6 +256,10 @@ def test_absent_and_foreign_resources_look_the_same(
 
 VALID: dict[str, dict[str, Any]] = {
     "/raia.ml.v1.PredictionService/Predict": {"rows": [{"a": 1}]},
+    "/raia.explain.v1.FairnessService/AnalyzeFairness": {"protected_attributes": [{"name": "a"}]},
+    "/raia.explain.v1.FairnessService/GetFairnessReport": {"model_id": UNKNOWN},
+    "/raia.explain.v1.FairnessService/WatchFairnessReport": {"model_id": UNKNOWN},
+    "/raia.explain.v1.FairnessService/CancelFairnessReport": {"model_id": UNKNOWN},
 }
 """Whatever else a request needs to be valid, by rpc."""
 
