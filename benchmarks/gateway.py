@@ -65,7 +65,7 @@ class Access:
     def allows(self, caller: Any, permission: str, **_: Any) -> bool:
         return self.holds(caller, permission)
 
-    def sees(self, _caller: Any, **_: Any) -> bool:
+    def sees(self, caller: Any, **_: Any) -> bool:  # noqa: ARG002 (the chain's Protocol)
         return True
 
     def revoked(self, _caller: Any) -> bool:
@@ -88,7 +88,7 @@ FIELDS: dict[str, Any] = {
     "status": "ready", "error": "", "version": 3, "project_id": DATASET, "sha256": "0" * 64, "filename": "claims.csv",
     "rejected_row_count": 0,
 }  # fmt: skip
-SCHEMA = {"encoding": "utf-8", "delimiter": ",", "header": True}
+SCHEMA: dict[str, Any] = {"encoding": "utf-8", "delimiter": ",", "header": True}
 
 
 def run_service() -> None:
@@ -388,14 +388,14 @@ def main() -> None:
     else:
         import uvloop
 
-        work = {
+        work: dict[str, Callable[[], Any]] = {
             "gateway": lambda: run_gateway(given.place),
             "peer": run_peer,
             "load": lambda: load(int(given.place), given.connections, given.seconds),
             "direct": lambda: direct(given.place, CALLS),
-        }[given.part]
+        }
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(work())
+            runner.run(work[given.part]())
 
 
 if __name__ == "__main__":

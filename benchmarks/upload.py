@@ -72,7 +72,8 @@ class Watch(threading.Thread):
             for process in self.root.children(recursive=True):
                 try:
                     line = " ".join(process.cmdline())
-                    parent = " ".join(process.parent().cmdline()) if "compute_child" in line else ""
+                    above = process.parent() if "compute_child" in line else None
+                    parent = " ".join(above.cmdline()) if above else ""
                     size = process.memory_info().rss
                     spent = sum(process.cpu_times()[:2])
                 except (psutil.Error, AttributeError):

@@ -12,7 +12,7 @@ def main() -> int:
     """Entry point."""
     roots = [ROOT / "gen" / "src", *sorted([*ROOT.glob("libs/*/src"), *ROOT.glob("services/*/src")])]
     packages = [str(package.relative_to(ROOT)) for root in roots[1:] for package in root.glob("raia_*")]
-    environment = {**os.environ, "MYPYPATH": os.pathsep.join(str(root) for root in roots)}
+    environment = {**os.environ, "MYPYPATH": os.pathsep.join(str(root) for root in [*roots, ROOT / "benchmarks"])}
     command = [sys.executable, "-m", "mypy", *packages, "tools", "benchmarks"]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
