@@ -106,3 +106,19 @@ def test_deleting_the_dataset_ends_its_profile(rig, analyst):
             in ("cancelled", "succeeded")
         )
     )
+
+
+def test_asking_for_the_profile_of_a_file_that_is_being_read_waits_for_both(rig, analyst):
+    content = "a,b\n" + "".join(f"{n},text number {n} of a larger file\n" for n in range(300_000))
+    dataset = rig.upload(analyst, content)
+    assert profile(rig, analyst, dataset.id, wait=30).status == "succeeded"
+
+
+def test_a_version_that_failed_has_none(rig, analyst):
+    content = "a,b\n" + "".join(f"{n},{'x' * 50}\n" for n in range(200_000)) + '1,"never closed\n'
+    dataset = rig.ready(analyst, content)
+    assert (dataset.status, dataset.row_count) == ("failed", 0)
+    assert "never closes it" in dataset.error
+    failure = failure_of(lambda: profile(rig, analyst, dataset.id, wait=5))
+    assert (failure.code, failure.reason) == (CODE.FAILED_PRECONDITION, "DATASET_NOT_READY")
+    assert rig.events(dataset.id) == ["DatasetUploaded", "DatasetFailed"]

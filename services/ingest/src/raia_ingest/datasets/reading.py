@@ -1,6 +1,7 @@
 """Turns a stored file into stored rows: in a compute child, while an uploader waits or in a job."""
 
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ from raia_kit.errors import RaiaError
 from raia_kit.jobs import Job, JobQueue, JobRecord
 from raia_kit.objects import ObjectStore
 
+from raia_ingest import metrics
 from raia_ingest.changes import Changes
 from raia_ingest.datasets import events
-from raia_ingest.datasets.domain import PROCESSING, ReadOutcome
+from raia_ingest.datasets.domain import FAILED, PROCESSING, READY, ReadOutcome
 from raia_ingest.datasets.repository import DatasetRepository
 from raia_ingest.scratch import SCRATCH_PREFIX
 from raia_ingest.settings import IngestSettings
@@ -38,6 +40,7 @@ class FileReader:
 
     def read(self, org_id: UUID, key: str, filename: str, compute: Compute) -> ReadOutcome:
         """Reads the file at ``key``; raises ``BadFile``, ``TooLarge``, or what ``compute`` and the store raise."""
+        began = time.monotonic()
         with (
             self._objects.materialise(key) as path,
             tempfile.TemporaryDirectory(prefix=SCRATCH_PREFIX, dir=self._scratch) as folder,
@@ -46,6 +49,10 @@ class FileReader:
             arguments = {"path": str(path), "target": str(target), "filename": filename, "limits": self.limits}
             result = compute(_READ, arguments)
             stored = self._objects.put_file(org_id, target)
+        metrics.READ_SECONDS.observe(time.monotonic() - began)
+        metrics.READS.labels(result["file_type"], READY).inc()
+        metrics.RECORDS.labels("stored").inc(result["ledger"]["stored"])
+        metrics.RECORDS.labels("rejected").inc(result["ledger"]["rejected"])
         return ReadOutcome(
             file_type=result["file_type"],
             row_count=result["row_count"],
@@ -109,6 +116,7 @@ class ReadJobs:
         dataset_id, number = _subject(record.args)
         locked = self._datasets.lock(unit, dataset_id)
         if self._datasets.mark_failed(unit, dataset_id, number, message) and locked is not None:
+            metrics.READS.labels(locked.version.file_type, FAILED).inc()
             events.failed(unit, locked, number, message)
         unit.after_commit(self._changes.notify)
 

@@ -20,7 +20,7 @@ from raia_kit.errors import (
 from raia_kit.objects import ObjectStore, StoredObject
 from raia_kit.resources import AccessDecisions
 
-from raia_ingest import errors
+from raia_ingest import errors, metrics
 from raia_ingest.datasets import events
 from raia_ingest.datasets.domain import Dataset, ReadOutcome, Upload, base_filename, dataset_name
 from raia_ingest.datasets.reading import FileReader, ReadJobs
@@ -95,6 +95,16 @@ class UploadService:
         ``BadFile``, ``TooLarge``, ``UploadBroken``, ``NotFound`` and ``PermissionDenied`` for the project, and what
         the store raises.
         """
+        try:
+            dataset = self._take(call, requests)
+        except RaiaError:
+            metrics.UPLOADS.labels("refused").inc()
+            raise
+        metrics.UPLOADS.labels(dataset.version.status).inc()
+        metrics.UPLOADED_BYTES.inc(dataset.version.file_size)
+        return dataset
+
+    def _take(self, call: Call, requests: Requests) -> Dataset:
         intake = Intake(requests, lambda metadata: self._check_project(call, _project(metadata)))
         stored = self._store(call, intake)
         filename = base_filename(intake.metadata.filename)

@@ -17,6 +17,7 @@ from raia_ingest.datasets import events
 from raia_ingest.datasets.domain import Dataset
 from raia_ingest.datasets.repository import DatasetRepository
 from raia_ingest.datasets.service import missing
+from raia_ingest.errors import NotReady
 from raia_ingest.profiles.domain import CANCELLED, FAILED, SUCCEEDED, Profile
 from raia_ingest.profiles.repository import ProfileRepository
 from raia_ingest.scratch import SCRATCH_PREFIX
@@ -58,15 +59,15 @@ class ProfileService:
     def get(self, call: Call, dataset_id: UUID, version: int, seconds: float) -> Shown:
         """The profile of a version, started if there is none, after waiting up to ``seconds`` for it to end.
 
-        Raises ``NotFound``, ``NotReady``.
+        Raises ``NotFound``, and ``NotReady`` for a version that failed or is still being read then.
         """
-
-        def look() -> Shown | None:
-            return self._ensure(call, dataset_id, version)
-
-        found = self._changes.await_result(look, lambda shown: shown is not None and shown[1].finished, seconds)
-        if found is None:
-            raise missing(dataset_id, version)
+        found = self._changes.await_result(
+            lambda: self._look(call, dataset_id, version),
+            lambda seen: not isinstance(seen, NotReady) and seen[1].finished,
+            seconds,
+        )
+        if isinstance(found, NotReady):
+            raise found
         return found
 
     def watch(self, call: Call, dataset_id: UUID, version: int) -> Iterator[Shown]:
@@ -74,15 +75,14 @@ class ProfileService:
         last: tuple[str, float] | None = None
         while call.is_active():
             seen = self._changes.seen
-            shown = self._ensure(call, dataset_id, version, restart=last is None)
-            if shown is None:
-                raise missing(dataset_id, version)
-            state = (shown[1].status, shown[1].progress)
-            if state != last:
-                yield shown
-                last = state
-            if shown[1].finished:
-                return
+            shown = self._look(call, dataset_id, version, restart=last is None)
+            if not isinstance(shown, NotReady):
+                state = (shown[1].status, shown[1].progress)
+                if state != last:
+                    yield shown
+                    last = state
+                if shown[1].finished:
+                    return
             self._changes.pause(seen, _WATCH_SECONDS)
 
     def cancel(self, unit: UnitOfWork, dataset_id: UUID, version: int) -> Shown:
@@ -101,13 +101,18 @@ class ProfileService:
             unit.after_commit(self._changes.notify)
         return shown, self._profiles.find(unit, dataset_id, shown.version.number) or profile
 
-    def _ensure(self, call: Call, dataset_id: UUID, version: int, *, restart: bool = True) -> Shown | None:
-        """The profile as it stands, started first where that is needed."""
+    def _look(self, call: Call, dataset_id: UUID, version: int, *, restart: bool = True) -> Shown | NotReady:
+        """The profile as it stands, started first where that is needed; the error when the version may still come."""
         with self._database.unit_of_work(call.org_id) as unit:
             dataset = self._datasets.find(unit, dataset_id, version)
             if dataset is None:
-                return None
-            dataset.version.require_ready(dataset_id)
+                raise missing(dataset_id, version)
+            try:
+                dataset.version.require_ready(dataset_id)
+            except NotReady as error:
+                if dataset.version.finished:
+                    raise
+                return error
             number = dataset.version.number
             profile = self._profiles.find(unit, dataset_id, number)
             if profile is None and self._profiles.create(unit, dataset_id, number):
@@ -118,7 +123,9 @@ class ProfileService:
                     self._profiles.restart(unit, locked.id)
                     self._start(unit, dataset)
             found = self._profiles.find(unit, dataset_id, number)
-            return (dataset, found) if found is not None else None
+            if found is None:
+                raise missing(dataset_id, version)
+            return dataset, found
 
     def _start(self, unit: UnitOfWork, dataset: Dataset) -> None:
         profile = self._profiles.find(unit, dataset.id, dataset.version.number)

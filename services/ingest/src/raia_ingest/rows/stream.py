@@ -15,6 +15,7 @@ from raia_kit.errors import Cancelled, NotFound, Unavailable
 from raia_kit.objects import ObjectStore
 from raia_kit.resources import AccessDecisions
 
+from raia_ingest import metrics
 from raia_ingest.datasets.domain import Dataset
 from raia_ingest.datasets.repository import DatasetRepository
 from raia_ingest.datasets.service import missing
@@ -59,6 +60,7 @@ class RowStreamService:
         )
         with self._objects.materialise(version.stored_key or "") as path:
             for message in self._messages(call, path, list(dict.fromkeys(request.columns))):
+                metrics.STREAMED_BYTES.inc(len(message))
                 response.data = message
                 yield response
                 response = reader_service_pb2.ReadResponse()

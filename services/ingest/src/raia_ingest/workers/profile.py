@@ -14,6 +14,11 @@ from raia_ingest.workers.exhaustion import explained
 from raia_ingest.workers.parts import parts
 
 MOST_CORRELATED = 100
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}
+"""Nothing is fetched from anywhere."""
 _CORRELATED_TYPES = frozenset({"integer", "float"})
 
 
@@ -71,7 +76,7 @@ def _opened(
     file: Path, columns: list[dict[str, str]], memory_bytes: int, spill_folder: str
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A database whose view ``data`` is the file."""
-    with duckdb.connect() as connection:
+    with duckdb.connect(config=_CONFIG) as connection:
         connection.execute("set memory_limit = ?", [f"{memory_bytes}B"])
         connection.execute("set temp_directory = ?", [spill_folder])
         connection.execute("set preserve_insertion_order = false")

@@ -1,0 +1,22 @@
+"""The metrics of ingest, by name."""
+
+from prometheus_client import Counter, Histogram
+
+UPLOADS = Counter(
+    "raia_ingest_uploads_total",
+    "Uploads by what became of them: ready (read at once), processing (left to a job), refused",
+    ["outcome"],
+)
+UPLOADED_BYTES = Counter("raia_ingest_uploaded_bytes_total", "Bytes of files that were taken")
+READS = Counter(
+    "raia_ingest_versions_total",
+    "Dataset versions by format and how reading ended: ready, failed",
+    ["file_type", "status"],
+)
+RECORDS = Counter("raia_ingest_records_total", "Records of files by whether they were stored or rejected", ["outcome"])
+READ_SECONDS = Histogram(
+    "raia_ingest_read_seconds",
+    "Seconds from a stored file to stored rows",
+    buckets=(0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 1800),
+)
+STREAMED_BYTES = Counter("raia_ingest_streamed_bytes_total", "Bytes of rows that other services read")
