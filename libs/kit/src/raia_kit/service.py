@@ -126,12 +126,14 @@ def _stop_on_signals(stop: threading.Event) -> None:
 def _migrate(service: str) -> int:
     from raia_kit import migrations
 
-    admin_url = MigrationSettings().database_admin_url.get_secret_value()
+    settings = MigrationSettings()
+    admin_url = settings.database_admin_url.get_secret_value()
+    password = settings.database_role_password.get_secret_value()
     if not admin_url:
         sys.stderr.write("RAIA_DATABASE_ADMIN_URL must name the database and a role that may change it\n")
         return 2
     try:
-        migrations.bootstrap(admin_url, [service], {})
+        migrations.bootstrap(admin_url, [service], {service: password} if password else {})
         migrations.upgrade(admin_url, service)
     except migrations.MigrationError as error:
         sys.stderr.write(f"{error}\n")

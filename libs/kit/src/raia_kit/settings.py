@@ -81,3 +81,5 @@ class MigrationSettings(BaseSettings):
 
     database_admin_url: SecretStr = SecretStr("")
     """PostgreSQL URL of a role that may create roles and schemas."""
+    database_role_password: SecretStr = SecretStr("")
+    """Password that the service's runtime role is given; the role keeps the one it has when empty."""

@@ -52,10 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     archive = {"type": Path, "metavar": "FILE"}
     command("backup", _backup, "write database, objects and keys to FILE").add_argument("file", **archive)  # type: ignore[arg-type]
     command("restore", _restore, "make a new RAIA_HOME from FILE").add_argument("file", **archive)  # type: ignore[arg-type]
-    keys = command(
-        "keys", _keys, "write the keys and passwords of a deployment in containers into FOLDER; keep what is there"
-    )
-    keys.add_argument("folder", type=Path, metavar="FOLDER")
+    keys = command("keys", _keys, "write keys and passwords for a deployment in containers; what exists is kept")
+    keys.add_argument("folder", type=Path, metavar="FOLDER", help="where .env and secrets/ are written")
     command("admin", _admin, "create administrators and reset passwords: raia admin --help")
     journey = command("journey", _journey, "take a journey through a running platform, with real results")
     journey.add_argument("--url", default="", help="where the platform is; the one of RAIA_HOME when left out")

@@ -56,17 +56,18 @@ def _write_environment(home: Home, services: Sequence[str]) -> list[str]:
     path = home.path / ".env"
     kept = path.read_text() if path.exists() else ""
     known = {line.partition("=")[0].strip() for line in kept.splitlines() if "=" in line}
-    makers: dict[str, Callable[[], str]] = {
-        name: lambda: secrets.token_urlsafe(32) for name in password_names(services)
-    }
-    makers["S3_ACCESS_KEY"] = lambda: secrets.token_hex(10)
-    makers["ENVELOPE_KEY"] = service_keys.new_envelope_key
+    makers: dict[str, Callable[[], str]] = dict.fromkeys(password_names(services), _password)
+    makers |= {"S3_ACCESS_KEY": lambda: secrets.token_hex(10), "ENVELOPE_KEY": service_keys.new_envelope_key}
     missing = [name for name in makers if name not in known]
     if missing:
         if kept and not kept.endswith("\n"):
             kept += "\n"
         _replace(path, kept + "".join(f"{name}={makers[name]()}\n" for name in missing))
     return [f"{name} in .env" for name in missing]
+
+
+def _password() -> str:
+    return secrets.token_urlsafe(32)
 
 
 def _replace(path: Path, content: str) -> None:
