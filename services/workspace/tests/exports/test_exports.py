@@ -182,6 +182,17 @@ def test_the_file_goes_with_its_last_export(rig, analyst, world):
     assert failure_of(lambda: delete(rig, analyst, second.id)).code is CODE.NOT_FOUND
 
 
+def test_a_file_that_is_gone_is_said_to_be(rig, analyst, world):
+    export = rig.exported(analyst)
+    ((key,),) = rig.rows("select object_key from export_job where id = %s", export.id)
+    rig.runtime.objects.delete(key)
+    failure = failure_of(lambda: rig.download(analyst, export.id))
+    assert failure.code is CODE.NOT_FOUND
+    assert "export again" in failure.message
+    again = rig.exported(analyst)
+    assert rig.download(analyst, again.id)[0] == rig.download(analyst, export.id)[0]
+
+
 def test_deleting_ends_what_is_under_way(rig, analyst, world):
     world.pending = 10_000
     export = rig.export(analyst)

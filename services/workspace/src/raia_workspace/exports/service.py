@@ -85,7 +85,14 @@ class ExportService:
         """An export and its file; raises ``NotFound``, ``NotReady``."""
         with self._database.unit_of_work(call.org_id) as unit:
             export = self._found(unit, call.user_id, export_id)
-        return export, export.require_file()
+        stored = export.require_file()
+        if not self._objects.exists(stored.key):
+            raise NotFound(
+                f"the file of export {export_id} is gone; export again",
+                reason="RESOURCE_NOT_FOUND",
+                metadata={"resource_type": "export_job", "resource_id": str(export_id)},
+            )
+        return export, stored
 
     def bytes_of(self, stored: Stored) -> Iterator[bytes]:
         """The file in pieces."""
