@@ -53,8 +53,10 @@ create table chunk (
     primary key (org_id, document_id, number),
     foreign key (org_id, document_id) references document (org_id, id) on delete cascade
 );
+-- In the row: an exact scan reads every vector, and fetching each from elsewhere takes longer than comparing it.
+alter table chunk alter column embedding set storage plain;
 create index chunk_terms on chunk using gin (terms);
-create index chunk_embedding on chunk using hnsw (embedding halfvec_cosine_ops);
+create index chunk_embedding on chunk using hnsw ((subvector(embedding, 1, 384)::halfvec(384)) halfvec_cosine_ops);
 comment on table chunk is 'Passages: text is word for word what stands from start_at to end_at';
 
 create table corpus (
@@ -101,13 +103,23 @@ create function nearest_by_index(halfvec, boolean, uuid[], uuid[], uuid[], uuid[
 returns table (document_id uuid, number integer, distance double precision)
 language sql stable parallel safe security definer
 set search_path = pg_catalog, raia_llm, public, pg_temp
-set hnsw.iterative_scan = 'strict_order' set hnsw.ef_search = 100 set hnsw.max_scan_tuples = 200000
+set hnsw.iterative_scan = 'strict_order' set hnsw.ef_search = 400
+set hnsw.max_scan_tuples = 200000 set hnsw.scan_mem_multiplier = 8
 set enable_sort = off
 as $body$
-    select c.document_id, c.number, c.embedding operator(public.<=>) $1
-    from raia_llm.chunk c
-    where c.embedder = $7 and {_VISIBLE}
-    order by c.embedding operator(public.<=>) $1
+    -- The index holds the first 384 dimensions, which takes a fifth of the time to fill: all that a small model has, and
+    -- a fair sample of hashed ones. What it finds is then ordered by all of them.
+    with near as materialized (
+        select c.document_id, c.number, c.embedding
+        from raia_llm.chunk c
+        where c.embedder = $7 and {_VISIBLE}
+        order by public.subvector(c.embedding, 1, 384)::halfvec(384)
+            operator(public.<=>) public.subvector($1, 1, 384)::halfvec(384)
+        limit greatest($8 * 8, 400)
+    )
+    select n.document_id, n.number, n.embedding operator(public.<=>) $1
+    from near n
+    order by n.embedding operator(public.<=>) $1
     limit $8
 $body$;
 

@@ -28,9 +28,12 @@ class HalfVector(UserDefinedType[str]):
 
     cache_ok = True
 
+    def __init__(self, dimensions: int = DIMENSIONS) -> None:
+        self.dimensions = int(dimensions)
+
     def get_col_spec(self, **_kw: Any) -> str:
         """As PostgreSQL declares it."""
-        return f"halfvec({DIMENSIONS})"
+        return f"halfvec({self.dimensions})"
 
 
 document = Table(

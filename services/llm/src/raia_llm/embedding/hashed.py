@@ -12,8 +12,8 @@ from raia_llm.embedding.weights import word_weight
 from raia_llm.embedding.words import words_of
 
 _UNKNOWN = word_weight(0, 0)
-_LETTERS = 0.7
-"""Weight of all runs of letters of a word beside the word itself: what likens its forms to each other."""
+_LETTERS = 1.4
+"""Weight of all runs of letters of a word beside the word itself: what likens its forms, and misspellings, to it."""
 _PAIR = 0.25
 
 
@@ -45,7 +45,7 @@ def _embed(words: list[str], weights: Mapping[str, float]) -> list[float]:
 
 @lru_cache(maxsize=100_000)
 def _word_features(word: str) -> tuple[tuple[int, float], ...]:
-    """Where a word goes, as a vector of about length 1."""
+    """Where a word goes."""
     features: dict[int, float] = {}
     dimension, sign = _place(f" {word} ")
     features[dimension] = sign
