@@ -250,7 +250,8 @@ def test_topics_about_users_show_each_their_own(rig: Rig) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "{", "[]", "{}", '{"op": "fly"}', '{"op": "subscribe"}', '{"op": "subscribe", "topics": "x"}',
-     '{"op": "subscribe", "topics": [5]}', '{"op": "ping", "x": 1}', '{"op": "ping", "id": 5}',
+     '{"op": "subscribe", "topics": [5]}', '{"op": ["ping"]}', '{"op": {}}', '{"op": "ping", "x": 1}',
+     '{"op": "ping", "id": 5}',
      '{"op": "subscribe", "topics": ["raia.sample.widget"], "cursor": "nonsense"}',
      '{"op": "renew", "token": "nonsense"}', '{"op": "renew", "token": "user:1"}'],
 )  # fmt: skip

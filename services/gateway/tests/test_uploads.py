@@ -14,6 +14,7 @@ import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from raia_gateway import uploads
 from raia_gateway.application import Limits
 from raia_gateway.errors import MalformedRequest
 from raia_gateway.forms import FormReader, base_name, boundary_of
@@ -183,6 +184,26 @@ def wait_until(condition: Any, seconds: float = 10.0) -> None:
     while not condition():
         assert time.monotonic() < deadline
         threading.Event().wait(0.02)
+
+
+def test_one_caller_cannot_take_every_stream(
+    gateway: Gateway, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "MOST_AT_ONCE", 2)
+    address = urlparse(gateway.url)
+    head = f"POST {URL}?name=slow HTTP/1.1\r\nhost: x\r\nauthorization: {client.headers['authorization']}\r\n"
+    open_uploads = [socket.create_connection((address.hostname, address.port)) for _ in range(2)]
+    try:
+        for each in open_uploads:
+            each.sendall((head + "content-length: 1000\r\n\r\nabc").encode())
+        wait_until(lambda: client.post(URL, params={"name": "third"}, content=b"abc").status_code == 429)
+        refused = client.post(URL, params={"name": "third"}, content=b"abc")
+        assert (refused.status_code, reason(refused)) == (429, "TOO_MANY_STREAMS")
+        assert refused.headers["retry-after"] == "5"
+    finally:
+        for each in open_uploads:
+            each.close()
+    wait_until(lambda: client.post(URL, params={"name": "third"}, content=b"abc").status_code == 201)
 
 
 def test_memory_stays_flat_while_the_service_is_slow() -> None:

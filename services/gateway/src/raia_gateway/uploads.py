@@ -1,11 +1,13 @@
 """Uploads: a form or a raw body becomes the request stream of an rpc, with flat memory and back pressure."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message_factory import GetMessageClass
-from raia_kit.errors import InvalidArgument
+from raia_kit.errors import InvalidArgument, ResourceExhausted
 
 from raia_gateway.admission import Admission
 from raia_gateway.endpoint import Endpoint
@@ -23,6 +25,8 @@ from raia_gateway.upstream import Upstream, call_metadata, call_timeout
 
 _FORM_OVERHEAD = 2 * 1024 * 1024
 """What a form's fields and boundaries may add to the file."""
+MOST_AT_ONCE = 32
+"""Uploads that one caller may have open to one rpc: each holds a stream of the service, and those are few."""
 
 
 class Upload:
@@ -38,6 +42,7 @@ class Upload:
         self._request = GetMessageClass(contract.descriptor.input_type)
         self._file_field = contract.upload.file_field
         self._declared = frozenset(contract.upload.metadata_fields)
+        self._open: Counter[Hashable] = Counter()
         self._limit = min(limit, contract.upload.max_bytes or limit)
         self._metadata = _part(contract.descriptor.input_type, "metadata")
         self._finish = _part(contract.descriptor.input_type, "finish")
@@ -47,6 +52,30 @@ class Upload:
     async def __call__(self, exchange: Exchange, endpoint: Endpoint, values: Mapping[str, str]) -> None:
         """Serves one request: nothing of its body is read before the caller is known."""
         await self._admission.admit(exchange, endpoint.contract)
+        with self._place(exchange):
+            await self._serve(exchange, endpoint, values)
+
+    @contextmanager
+    def _place(self, exchange: Exchange) -> Iterator[None]:
+        """One of the caller's places; raises ``ResourceExhausted`` (TOO_MANY_STREAMS) when all are taken."""
+        caller = exchange.caller
+        who = (caller.org_id, caller.user_id or caller.service) if caller is not None else exchange.client_address
+        if self._open[who] >= MOST_AT_ONCE:
+            raise ResourceExhausted(
+                f"{MOST_AT_ONCE} uploads of yours are open already; finish one first",
+                reason="TOO_MANY_STREAMS",
+                metadata={"limit": str(MOST_AT_ONCE)},
+                retry_after=5.0,
+            )
+        self._open[who] += 1
+        try:
+            yield
+        finally:
+            self._open[who] -= 1
+            if not self._open[who]:
+                del self._open[who]
+
+    async def _serve(self, exchange: Exchange, endpoint: Endpoint, values: Mapping[str, str]) -> None:
         if b"content-encoding" in exchange.headers:
             raise UnsupportedMediaType(
                 f"encoded as {exchange.header(b'content-encoding')}", "the file as it is, without a content encoding"

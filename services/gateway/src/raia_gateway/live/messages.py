@@ -40,11 +40,12 @@ def read_request(data: bytes) -> Request:
         document = loads(data)
     except CodecError as error:
         raise InvalidArgument(f"the message is {error.description}", reason="MALFORMED_BODY") from None
-    if not isinstance(document, dict) or document.get("op") not in _FIELDS:
+    op = document.get("op") if isinstance(document, dict) else None
+    if not isinstance(op, str) or op not in _FIELDS:
         raise InvalidArgument.of_field("op", f"must be one of {', '.join(_FIELDS)}")
-    unknown = set(document) - _FIELDS[document["op"]]
+    unknown = set(document) - _FIELDS[op]
     if unknown:
-        raise InvalidArgument.of_field(sorted(unknown)[0][:100], f"no such field of {document['op']}")
+        raise InvalidArgument.of_field(sorted(unknown)[0][:100], f"no such field of {op}")
     for name in ("id", "cursor", "token"):
         if not isinstance(document.get(name, ""), str):
             raise InvalidArgument.of_field(name, "must be a string")
