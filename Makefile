@@ -9,7 +9,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 PYTHON := .venv/bin/python
 LOCKED := pyproject.toml uv.lock $(wildcard gen/pyproject.toml libs/*/pyproject.toml services/*/pyproject.toml)
 
-.PHONY: help setup run journey stop test check format lint types layers contracts docs-current fix gen docs bench soak clean
+.PHONY: servers help setup run journey stop test check format lint types layers contracts docs-current fix gen docs bench soak clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -39,8 +39,11 @@ journey: .venv/.run ## Run the journey against the running platform
 stop: .venv/.run ## Stop the running platform
 	@$(PYTHON) -m raia_launcher down
 
-test: check ## Run every check and every test; CI=true skips nothing
+test: servers check ## Run every check and every test; CI=true skips nothing
 	@$(PYTHON) tools/run_tests.py
+
+servers: .venv/.dev
+	@$(PYTHON) tools/install_servers.py
 
 check: .venv/.dev format lint types layers contracts docs-current ## Format, lint, types, layers, contracts, stale files
 
@@ -77,7 +80,7 @@ bench: .venv/.dev ## Run the benchmarks and print their tables
 	@for file in benchmarks/*.py; do $(PYTHON) "$$file"; done
 
 soak: .venv/.dev ## Run kills and fuzzing long
-	@.venv/bin/pytest -m slow --soak --timeout 7200
+	@RAIA_TEST_KILLS=100 $(PYTHON) tools/run_tests.py -m slow --soak --timeout 7200
 
 clean: ## Remove what make made; RAIA_HOME stays
 	@rm -rf .venv .tools build .mypy_cache .ruff_cache .pytest_cache .hypothesis
