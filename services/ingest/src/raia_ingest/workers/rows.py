@@ -24,13 +24,29 @@ def page(path: str, offset: int, limit: int, max_bytes: int) -> dict[str, Any]:
     with pq.ParquetFile(path) as file:
         utc = [str(field.type).endswith("tz=UTC]") for field in file.schema_arrow]
         for batch in _range(file, offset, limit):
-            for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            for values in zip(*map(_values, batch.columns), strict=True):
                 row = [_plain(value, zone) for value, zone in zip(values, utc, strict=True)]
                 size += sum(len(value) * 2 if isinstance(value, str) else 10 for value in row)
                 if rows and size > max_bytes:
                     return {"rows": rows}
                 rows.append(row)
     return {"rows": rows}
+
+
+def _values(column: pa.Array) -> list[Any]:
+    """The column as Python values; times beyond the years that Python has as text."""
+    try:
+        return list(column.to_pylist())
+    except (ValueError, OverflowError):
+        return [_value(scalar) for scalar in column]
+
+
+def _value(scalar: Any) -> Any:
+    try:
+        return scalar.as_py()
+    except (ValueError, OverflowError):
+        unit = "days" if pa.types.is_date32(scalar.type) else "µs"
+        return f"{scalar.value} {unit} since 1970-01-01"
 
 
 def _range(file: Any, offset: int, limit: int) -> Iterator[pa.RecordBatch]:
