@@ -4,8 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from raia_ingest import errors
 from raia_ingest.workers.columns import Column
 from raia_ingest.workers.ledger import Ledger
+
+_LONGEST_HEADERS = 2 * 1024**2
+"""Bytes of all names, as kept and as they stood in the file: every answer about a dataset carries both."""
 
 
 @dataclass(frozen=True)
@@ -90,15 +94,22 @@ class Headers:
 
     notes: list[FileNote] = field(default_factory=list)
     _taken: set[str] = field(default_factory=set)
+    _bytes: int = 0
 
     def name(self, original: str, position: int) -> Header:
-        """The header of the column at ``position`` (from 0); a changed name becomes a note."""
+        """The header of the column at ``position`` (from 0); a changed name becomes a note.
+
+        Raises ``TooLarge`` when the names together would fill the answers that carry them.
+        """
         clean = "".join(character for character in original.strip() if character.isprintable() or character == " ")
         wanted = clean[:255] or f"column_{position + 1}"
         name, repeat = wanted, 2
         while name in self._taken:
             name, repeat = f"{wanted}_{repeat}", repeat + 1
         self._taken.add(name)
+        self._bytes += len(name.encode()) + len(original[:1000].encode())
+        if self._bytes > _LONGEST_HEADERS:
+            raise errors.too_large(_LONGEST_HEADERS, "the names of the columns together are too long")
         if not clean:
             self.notes.append(
                 FileNote("renamed_header", "the header is empty: a name was made from its position", name)
