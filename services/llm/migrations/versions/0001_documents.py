@@ -107,8 +107,8 @@ set hnsw.iterative_scan = 'strict_order' set hnsw.ef_search = 400
 set hnsw.max_scan_tuples = 200000 set hnsw.scan_mem_multiplier = 8
 set enable_sort = off
 as $body$
-    -- The index holds the first 384 dimensions, which takes a fifth of the time to fill: all that a small model has, and
-    -- a fair sample of hashed ones. What it finds is then ordered by all of them.
+    -- The index holds the first 384 dimensions, which takes a fifth of the time to fill: all that a small model has,
+    -- and a fair sample of hashed ones. What it finds is then ordered by all of them.
     with near as materialized (
         select c.document_id, c.number, c.embedding
         from raia_llm.chunk c

@@ -9,7 +9,15 @@ from raia.llm.v1 import document_service_pb2
 from raia_kit.compute import ComputePool
 from raia_kit.context import Call, final_unit
 from raia_kit.database import Database
-from raia_kit.errors import DeadlineExceeded, InvalidArgument, NotFound, PermissionDenied, RaiaError, Unavailable
+from raia_kit.errors import (
+    DeadlineExceeded,
+    InvalidArgument,
+    NotFound,
+    PermissionDenied,
+    RaiaError,
+    ResourceExhausted,
+    Unavailable,
+)
 from raia_kit.objects import ObjectStore, StoredObject
 from raia_kit.resources import AccessDecisions
 
@@ -100,7 +108,7 @@ class UploadService:
         with ExitStack() as stack:
             try:
                 work = self._read(stack, call, stored, filename)
-            except (InvalidArgument, errors.TooLarge):
+            except (InvalidArgument, ResourceExhausted):
                 self._discard(call.org_id, stored.key)
                 raise
             self._check_project(call, upload.project_id)
