@@ -46,6 +46,7 @@ def distributed(
         tmp_path_factory.mktemp("distributed"),
         RAIA_EVENTS="kafka",
         RAIA_KAFKA_BOOTSTRAP=kafka_bootstrap,
+        RAIA_KAFKA_OPTIONS=json.dumps({"security_protocol": "PLAINTEXT", "client_id": "raia-distributed"}),
         RAIA_REDIS_URL=redis_url,
         RAIA_OBJECTS_URL=f"s3://{bucket}/{PREFIX}",
         RAIA_OBJECTS_OPTIONS=json.dumps(s3_options),

@@ -64,7 +64,7 @@ class Runtime:
         if self.settings.events == "kafka":
             from raia_kit.events.kafka import KafkaEventLog
 
-            return KafkaEventLog(self.settings.kafka_bootstrap)
+            return KafkaEventLog(self.settings.kafka_bootstrap, options=self.settings.kafka_options)
         return PostgresEventLog(self._log_engine, self.session)
 
     @cached_property

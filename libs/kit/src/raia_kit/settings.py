@@ -36,6 +36,8 @@ class ServiceSettings(BaseSettings):
     """Event log backend."""
     kafka_bootstrap: str = ""
     """host:port of the Kafka brokers, comma separated; needed when events is kafka."""
+    kafka_options: dict[str, bool | int | str] = {}
+    """Options of every Kafka client as JSON, such as security_protocol, ssl_cafile and sasl_mechanism."""
     redis_url: SecretStr = SecretStr("")
     """Redis or Valkey for cache and rate limits; in-process when empty."""
     objects_url: str = ""

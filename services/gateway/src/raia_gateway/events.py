@@ -18,7 +18,7 @@ def open_log(settings: GatewaySettings, stack: ExitStack) -> EventLog:
         # Imported here: the client library costs start-up time that PostgreSQL's users need not pay.
         from raia_kit.events.kafka import KafkaEventLog
 
-        log = KafkaEventLog(settings.kafka_bootstrap)
+        log = KafkaEventLog(settings.kafka_bootstrap, options=settings.kafka_options)
         stack.callback(log.close)
         return log
     url = settings.database_url.get_secret_value()
