@@ -149,7 +149,7 @@ create table verdict (
     checks jsonb not null,
     created_by uuid,
     created_at timestamptz not null default now(),
-    made_in xid8 not null default pg_current_xact_id(),
+    made_in bigint not null default pg_current_xact_id()::text::bigint,
     primary key (org_id, id),
     foreign key (org_id, model_id, version) references model_version (org_id, model_id, version)
 );
@@ -167,7 +167,7 @@ create table deployment_change (
     reason text not null default '',
     created_by uuid,
     created_at timestamptz not null default now(),
-    made_in xid8 not null default pg_current_xact_id(),
+    made_in bigint not null default pg_current_xact_id()::text::bigint,
     primary key (org_id, id),
     foreign key (org_id, verdict_id) references verdict (org_id, id),
     check ((version is null) = (verdict_id is null) and (version is null) = (digest is null))
@@ -220,7 +220,7 @@ as $body$
 declare
     change deployment_change;
     allowing verdict;
-    now_in xid8 default pg_catalog.pg_current_xact_id();
+    now_in bigint default pg_catalog.pg_current_xact_id()::text::bigint;
 begin
     if tg_op = 'DELETE' then
         raise exception 'a deployment is never deleted' using errcode = 'restrict_violation';

@@ -1,6 +1,7 @@
 """Tables of policies, evidence and verdicts; the migration makes them, with the triggers that guard them."""
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     DateTime,
@@ -78,6 +79,7 @@ verdict = Table(
     Column("checks", JSONB, nullable=False),
     Column("created_by", UUID(as_uuid=True)),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    Column("made_in", BigInteger, nullable=False, server_default=text("pg_current_xact_id()::text::bigint")),
     PrimaryKeyConstraint("org_id", "id"),
     ForeignKeyConstraint(*_OF_VERSION),
     comment="What the gate decided; made_in is the transaction that it was decided in",

@@ -99,6 +99,7 @@ deployment_change = Table(
     Column("reason", Text, nullable=False, server_default=""),
     Column("created_by", UUID(as_uuid=True)),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    Column("made_in", BigInteger, nullable=False, server_default=text("pg_current_xact_id()::text::bigint")),
     PrimaryKeyConstraint("org_id", "id"),
     ForeignKeyConstraint(["org_id", "verdict_id"], ["verdict.org_id", "verdict.id"]),
     comment="Swaps and withdrawals; a version of null is a withdrawal",

@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 from raia_ml.errors import DataUnusable, data_insufficient
 from raia_ml.runs.parameters import CLASSIFICATION, complete, task_of
 from raia_ml.workers import metrics
+from raia_ml.workers.steps import Steps
 from raia_ml.workers.table import Table, prepare, read, specify
 from raia_ml.workers.trainers import TRAINERS, Fitting
 
@@ -51,14 +52,11 @@ def train(rows: str, folder: str, plan: Mapping[str, Any], most_rows: int, progr
     about the data. The hold-out rows are set aside before anything is fitted. Raises ``DataUnusable``,
     ``ParameterInvalid``, ``Unsuitable``.
     """
-    progress(0.02, "reading rows")
-    with threadpool_limits(1):
-        return _Training(Plan(**plan), prepare_of(rows, plan, most_rows), progress).run(Path(folder))
-
-
-def prepare_of(rows: str, plan: Mapping[str, Any], most_rows: int) -> Table:
-    """The table that a plan trains on."""
-    return prepare(read(rows, most_rows), plan["target"], plan["task"], plan["excluded"])
+    wanted = Plan(**plan)
+    with threadpool_limits(1), Steps(progress) as steps:
+        steps(0.02, "reading rows")
+        table = prepare(read(rows, most_rows), wanted.target, wanted.task, wanted.excluded)
+        return _Training(wanted, table, steps).run(Path(folder))
 
 
 class _Training:
