@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import shap
 from raia_explain.errors import ClassUnknown
+from raia_explain.workers import forest
 from raia_explain.workers.attribution import LINEAR, Explainer, by_source
 
 from ..models import CASES, fitted
@@ -71,3 +72,22 @@ def test_attributions_of_encoded_columns_are_summed_to_their_source():
     values = np.arange(12, dtype=float).reshape(2, 6, 1)
     found = by_source(values, ["b", "a", "b", "c", "c", "c"], ["a", "b", "c"])
     np.testing.assert_array_equal(found[:, :, 0], [[1, 0 + 2, 3 + 4 + 5], [7, 6 + 8, 9 + 10 + 11]])
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "kind", "classes"), [case for case in CASES if case[0] not in LINEAR and case[2] != 0]
+)
+def test_the_library_stands_in_where_trees_cannot_be_read(algorithm, kind, classes, monkeypatch):
+    model, frame = fitted(algorithm, kind, classes)
+    encoded = model.encode(frame.head(30))
+    wanted = Explainer(model).explain(encoded)
+
+    def refuse(*_arguments):
+        raise forest.NotReadable("a kind of tree")
+
+    monkeypatch.setattr(forest, "read", refuse)
+    found = Explainer(model).explain(encoded)
+    closeness = 1e-9 if model.precision == "float64" else 1e-4
+    for each, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(each.values, other.values, atol=closeness)
+        assert each.base == pytest.approx(other.base, abs=closeness)

@@ -1,5 +1,6 @@
 """SHAP values of a model on its margin scale, exact: of trees path-dependent, of linear models interventional."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -8,6 +9,8 @@ import numpy as np
 from raia_scoring.model import ScoringModel
 
 from raia_explain.errors import class_unknown
+from raia_explain.workers import forest
+from raia_explain.workers.tree_shap import TreeShap
 
 LINEAR = frozenset({"logistic_regression", "linear_regression", "ridge"})
 """Algorithms whose margin is a weighted sum of the encoded columns."""
@@ -42,7 +45,7 @@ class Explainer:
     def __init__(self, model: ScoringModel) -> None:
         self.model = model
         self.method: Literal["tree", "linear"] = "linear" if model.algorithm in LINEAR else "tree"
-        self._trees: Any = None
+        self._trees: TreeShap | _Library | None = None
 
     @property
     def outputs(self) -> int:
@@ -84,27 +87,10 @@ class Explainer:
         return values, weights @ mean + constant
 
     def _tree(self, encoded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        library = self.model.algorithm
-        if library == "lightgbm":
-            return _split(self.model.estimator.predict(encoded, pred_contrib=True, num_threads=1), self.outputs)
-        if library == "xgboost":
-            import xgboost
-
-            rows = xgboost.DMatrix(encoded, nthread=1)
-            return _split(self.model.estimator.predict(rows, pred_contribs=True), self.outputs)
-        return self._shap(encoded)
-
-    def _shap(self, encoded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if self._trees is None:
-            import shap  # takes seconds: only what has no contributions of its own pays for it
-
-            self._trees = shap.TreeExplainer(self.model.estimator, feature_perturbation="tree_path_dependent")
-        values = np.asarray(self._trees.shap_values(encoded, check_additivity=False), dtype=np.float64)
-        base = np.atleast_1d(np.asarray(self._trees.expected_value, dtype=np.float64))
-        if values.ndim == 2:
-            values = values[:, :, None]
-        # A forest of two classes answers both; the second's is the margin.
-        return (values[:, :, -1:], base[-1:]) if self.outputs == 1 else (values, base)
+            self._trees = _trees_of(self.model)
+        values = self._trees.values(encoded)
+        return values, self._trees.base
 
 
 def by_source(values: np.ndarray, sources: Sequence[str], names: Sequence[str]) -> np.ndarray:
@@ -116,8 +102,32 @@ def by_source(values: np.ndarray, sources: Sequence[str], names: Sequence[str]) 
     return found
 
 
-def _split(contributions: Any, outputs: int) -> tuple[np.ndarray, np.ndarray]:
-    """Contributions of a booster, the base last, as values (n, m, k) and base (k,)."""
-    found = np.asarray(contributions, dtype=np.float64)
-    found = found.reshape(len(found), outputs, -1).transpose(0, 2, 1)
-    return found[:, :-1, :], found[0, -1, :] if len(found) else np.zeros(outputs)
+def _trees_of(model: ScoringModel) -> "TreeShap | _Library":
+    try:
+        return TreeShap(forest.read(model.algorithm, model.estimator))
+    except forest.NotReadable:
+        return _Library(model)
+
+
+class _Library:
+    """SHAP values by the shap library, for trees of kinds that are not read here."""
+
+    def __init__(self, model: ScoringModel) -> None:
+        import shap  # takes seconds, so that nobody else pays for it
+
+        self._explainer = shap.TreeExplainer(model.estimator, feature_perturbation="tree_path_dependent")
+        self._several = len(model.classes) > 2
+        self.base = np.zeros(0)
+        """Known once rows were explained."""
+
+    def values(self, encoded: np.ndarray) -> np.ndarray:
+        """SHAP values, float64 (n, m, k)."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of LightGBM's two classes, told as a list: handled below
+            found: Any = self._explainer.shap_values(encoded, check_additivity=False)
+        values = np.stack(found, axis=-1) if isinstance(found, list) else np.asarray(found, dtype=np.float64)
+        values = values.reshape(*encoded.shape, -1).astype(np.float64)
+        base = np.atleast_1d(np.asarray(self._explainer.expected_value, dtype=np.float64))
+        self.base = base if self._several else base[-1:]
+        # A forest of two classes answers both; the second's is the margin.
+        return values if self._several else values[:, :, -1:]

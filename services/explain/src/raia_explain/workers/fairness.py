@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import orjson
 import pandas as pd
-import raia_scoring
 from raia_scoring.model import ScoringModel
 from raia_scoring.signature import numbers, texts
 
 from raia_explain.errors import attribute_unusable, class_unknown
-from raia_explain.workers import advice, groups, parity, table
+from raia_explain.workers import advice, groups, loaded, parity, table
 
 Progress = Callable[[float, str], None]
 
@@ -34,7 +33,7 @@ def analyse(
     ``side`` for a regressor. Rows without a label are left out. Raises ``AttributeUnusable``, ``ClassUnknown``,
     ``ColumnsMissing``, ``RowOutOfRange``.
     """
-    model = raia_scoring.load(model_path, digest)
+    model = loaded.explainer(model_path, digest).model
     wanted = [groups.Definition(**each) for each in definitions]
     columns = list(dict.fromkeys([*model.signature.names, target, *(each.column for each in wanted)]))
     frame = table.frame(table.chosen(table.read(data_path, columns), table.row_numbers(holdout)))

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import raia_scoring
 from raia_scoring.model import ScoringModel
 from raia_scoring.signature import numbers, texts
 from sklearn.inspection import permutation_importance
 from sklearn.metrics import accuracy_score, r2_score, roc_auc_score
 
-from raia_explain.workers import table
+from raia_explain.workers import loaded, table
 
 Progress = Callable[[float, str], None]
 Score = Callable[["_Scored", pd.DataFrame, np.ndarray], float]
@@ -40,7 +39,7 @@ def permute(
     The score is ``roc_auc`` for two classes (``accuracy`` if the rows hold only one, or for more classes), ``r2`` for
     regressors. Rows without a label are left out. Raises ``ColumnsMissing``, ``RowOutOfRange``.
     """
-    model = raia_scoring.load(model_path, digest)
+    model = loaded.explainer(model_path, digest).model
     names = model.signature.names
     data = table.chosen(table.read(data_path, [*names, target]), table.row_numbers(holdout))
     frame = table.frame(data)

@@ -4,10 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import raia_scoring
 from raia_scoring.model import ScoringModel
 
-from raia_explain.workers import table
+from raia_explain.workers import loaded, table
 from raia_explain.workers.attribution import Attribution, Explainer
 
 Progress = Callable[[float, str], None]
@@ -23,9 +22,9 @@ def explain_rows(
 
     Raises ``RowOutOfRange``, ``ClassUnknown``, ``ColumnsMissing``.
     """
-    model = raia_scoring.load(model_path, digest)
+    explainer = loaded.explainer(model_path, digest)
+    model = explainer.model
     picked = table.chosen(table.read(data_path, model.signature.names), rows)
-    explainer = Explainer(model)
     frame = table.frame(picked)
     found = explainer.of_class(model.encode(frame), label)
     progress(0.9, "values computed")
@@ -52,11 +51,11 @@ def explain_all(
 
     An empty label is for regressors; ``*`` takes the mean over the classes of a model with more than two.
     """
-    model = raia_scoring.load(model_path, digest)
+    explainer = loaded.explainer(model_path, digest)
+    model = explainer.model
     data = table.read(data_path, model.signature.names)
     if holdout is not None:
         data = table.chosen(data, table.row_numbers(holdout))
-    explainer = Explainer(model)
     summary = _Summary(model)
     for start in range(0, data.num_rows, CHUNK):
         encoded = model.encode(table.frame(data.slice(start, CHUNK)))
