@@ -53,8 +53,9 @@ class Intake:
                 raise errors.UploadBroken("the upload goes on after its end", reason="UPLOAD_INCOMPLETE")
             part = request.WhichOneof("part")
             if part == "chunk":
-                received += len(request.chunk)
-                yield request.chunk
+                chunk = request.chunk  # each look at the field copies it
+                received += len(chunk)
+                yield chunk
             elif part == "metadata":
                 self.metadata.MergeFrom(request.metadata)
                 self._check(self.metadata)

@@ -1,6 +1,5 @@
 """The compute functions that read an uploaded file: a first look, and the whole into Parquet."""
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -48,8 +47,8 @@ def read_file(
 ) -> dict[str, Any]:
     """Reads the whole file into canonical Parquet at ``target`` and tells what it holds.
 
-    Returns ``file_type``, ``row_count``, ``columns`` (name, type, original_name), ``reading``, ``ledger``, ``notes``,
-    ``sha256`` and ``stored_bytes`` of the Parquet file. Raises ``BadFile`` or ``TooLarge``.
+    Returns ``file_type``, ``row_count``, ``columns`` (name, type, original_name), ``reading``, ``ledger``, ``notes``.
+    Raises ``BadFile`` or ``TooLarge``.
     """
     with explained():
         source = _open(Path(path), filename, Limits(**limits))
@@ -69,8 +68,6 @@ def read_file(
         "reading": source.reading(),
         "ledger": ledger.as_dict(),
         "notes": [note.as_dict() for note in notes],
-        "sha256": _digest(Path(target)),
-        "stored_bytes": Path(target).stat().st_size,
     }
 
 
@@ -111,8 +108,3 @@ def _notes(source: Source, written: Written, filename: str) -> list[FileNote]:
     missing = [name for name, kind in written.kinds.items() if kind is Kind.NULL and written.rows]
     notes += [FileNote("all_missing", "the column holds no value", name) for name in missing]
     return notes
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
