@@ -18,7 +18,7 @@ from raia_llm.documents.repository import DocumentRepository
 from raia_llm.documents.service import DocumentService
 from raia_llm.documents.servicer import DocumentServicer
 from raia_llm.documents.upload import UploadService
-from raia_llm.embedding.onnx_name import RELEVANT
+from raia_llm.embedding.onnx_name import FURTHEST, NEAR
 from raia_llm.embedding.queries import QueryEmbedder
 from raia_llm.passages.corpus import CorpusRepository
 from raia_llm.passages.repository import PassageRepository
@@ -73,15 +73,8 @@ def build(settings: LlmSettings, runtime: Runtime | None = None) -> Service:
         _uploads(settings, runtime, documents, corpus=corpus, embedder=embedder, weighing=weighing, pool=pool),
         searches,
     )
-    relevance = Relevance(settings.relevance, RELEVANT if settings.embedder == "onnx" else -1.0)
-    chat = ChatService(
-        database=runtime.database,
-        searches=searches,
-        offline=OfflineProvider(passages, relevance),
-        openai=openai,
-        relevance=relevance,
-        default=settings.chat_provider,
-    )
+    offline = OfflineProvider(runtime.database, passages, embedder, _relevance(settings))
+    chat = ChatService(searches=searches, offline=offline, openai=openai, default=settings.chat_provider)
     Housekeeping(runtime.database, objects=runtime.objects, references=documents.references).schedule(runtime.jobs)
     return Service(
         settings=settings,
@@ -94,6 +87,13 @@ def build(settings: LlmSettings, runtime: Runtime | None = None) -> Service:
         background=[Children(pool, openai)],
         prepare=lambda: _prepare(settings),
     )
+
+
+def _relevance(settings: LlmSettings) -> Relevance:
+    """What of a question must be covered; a model's eyes see beyond words."""
+    if settings.embedder == "onnx":
+        return Relevance(settings.relevance, distance=FURTHEST, nearness=NEAR)
+    return Relevance(settings.relevance)
 
 
 def _uploads(

@@ -76,11 +76,15 @@ def test_what_covers_too_little_is_not_quoted():
 
 
 @pytest.mark.fast
-def test_a_near_passage_is_quoted_whatever_its_words():
+def test_a_near_sentence_is_quoted_whatever_its_words():
     made = passage(distance=0.2)
-    found = [sentence(made, 0, 27, "book")]
-    assert quote(question(book=1.0, novel=9.0), found, Relevance(0.6)).text == NOT_TOLD
-    assert quote(question(book=1.0, novel=9.0), found, Relevance(0.6, 0.5)).citations
+    asked, relevance = question(novel=9.0), Relevance(0.6, distance=0.5, nearness=0.45)
+    near, far = (Sentence(made, 0, 27, frozenset(), frozenset(), False, value) for value in (0.5, 0.4))
+    assert quote(asked, [near, far], relevance).citations
+    assert quote(asked, [far], relevance).text == NOT_TOLD
+    assert quote(asked, [near], Relevance(0.6)).text == NOT_TOLD
+    assert relevance.near(made)
+    assert not Relevance(0.6).near(made)
 
 
 @pytest.mark.fast

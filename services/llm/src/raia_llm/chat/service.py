@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from raia_kit.context import Call, final_unit
-from raia_kit.database import Database
 from raia_kit.ids import new_id
 
 from raia_llm import errors
@@ -29,14 +28,13 @@ class ChatService:
     def __init__(
         self,
         *,
-        database: Database,
         searches: SearchService,
         offline: OfflineProvider,
         openai: OpenAiProvider | None,
-        relevance: Relevance,
         default: str,
     ) -> None:
-        self._database, self._searches, self._offline, self._openai = database, searches, offline, openai
+        self._searches, self._offline, self._openai = searches, offline, openai
+        relevance = offline.relevance
         self._lenient = Relevance(min(_MODEL_COVERAGE, relevance.coverage), relevance.distance, strict=False)
         self._default = default or ("openai" if openai is not None else "offline")
 
@@ -46,7 +44,10 @@ class ChatService:
         if chosen == "openai" and self._openai is None:
             raise errors.provider_missing(chosen)
         found = self._searches.search(call, message, max(_SEARCHED, passages), document_ids)
-        reply = self._quote(call, found, passages) if chosen == "offline" else self._generate(call, found, passages)
+        if chosen == "openai":
+            reply = self._generate(call, found, passages)
+        else:
+            reply = self._offline.answer(call.org_id, found.question, found.passages, passages)
         final_unit()
         call.audit_details.update(
             {
@@ -60,15 +61,11 @@ class ChatService:
         )
         return Answer(new_id(), reply, chosen, datetime.now(UTC))
 
-    def _quote(self, call: Call, found: Found, passages: int) -> Reply:
-        with self._database.unit_of_work(call.org_id) as unit:
-            return self._offline.answer(unit, found.question, found.passages, passages)
-
     def _generate(self, call: Call, found: Found, passages: int) -> Reply:
         if self._openai is None:
             raise errors.provider_missing("openai")
-        with self._database.unit_of_work(call.org_id) as unit:
-            relevant = self._offline.relevant(unit, found.question, found.passages, self._lenient)[:passages]
+        judged = self._offline.relevant(call.org_id, found.question, found.passages, self._lenient)
+        relevant = [passage for passage, _ in judged[:passages]]
         if not relevant:
             return Reply(NOT_TOLD, [], self._openai.model)
         seconds = call.deadline - time.monotonic() - _MARGIN_SECONDS if call.deadline is not None else 60.0

@@ -11,6 +11,7 @@ from raia_llm.embedding.onnx_name import FURTHEST, onnx_name
 from raia_llm.settings import LlmSettings
 
 _EMBED = "raia_llm.workers.read:embed_texts"
+_COMPARE = "raia_llm.workers.read:compare_texts"
 _SECONDS = 30.0
 
 
@@ -34,3 +35,11 @@ class QueryEmbedder:
         arguments = {"texts": [text], "weights": {}, "embedder": self.options}
         vectors: list[str] = self._pool.run(_EMBED, arguments, time_limit=_SECONDS, affinity="embedder")
         return vectors[0]
+
+    def nearness(self, question: str, texts: list[str]) -> list[float] | None:
+        """The cosine between a question and each text; None if the embedder hashes rather than understands."""
+        if self._hashed is not None:
+            return None
+        arguments = {"question": question, "texts": texts, "embedder": self.options}
+        found: list[float] = self._pool.run(_COMPARE, arguments, time_limit=_SECONDS, affinity="embedder")
+        return found

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from operator import mul
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,12 @@ def embed_chunks(folder: str, embedder: dict[str, Any], progress: Progress) -> d
 def embed_texts(texts: list[str], weights: dict[str, float], embedder: dict[str, Any]) -> list[str]:
     """The vectors of a few texts, as pgvector reads them."""
     return [literal(vector) for vector in open_embedder(embedder).embed(texts, weights)]
+
+
+def compare_texts(question: str, texts: list[str], embedder: dict[str, Any]) -> list[float]:
+    """The cosine between a question and each text."""
+    asked, *vectors = open_embedder(embedder).embed([question, *texts], {})
+    return [sum(map(mul, asked, vector)) for vector in vectors]
 
 
 def _batches(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
