@@ -462,3 +462,11 @@ def test_topics_map_to_permissions() -> None:
     assert [plural(noun) for noun in ("dataset", "policy", "key", "process", "batch")] == [
         "datasets", "policies", "keys", "processes", "batches",
     ]  # fmt: skip
+
+
+def test_topics_whose_permission_has_another_name() -> None:
+    from raia.ml.v1 import training_service_pb2
+    from raia_kit.contract import methods_of
+
+    topics = TopicPermissions(methods_of([training_service_pb2.DESCRIPTOR.services_by_name["TrainingService"]]))
+    assert topics.permission("raia.ml.training_run") == "models.read"
