@@ -56,6 +56,13 @@ def test_coverage_counts_weights():
 
 
 @pytest.mark.fast
+def test_common_words_find_nothing_unless_all_are():
+    lexemes = {"the": 1.0, "moon": 3.0}
+    assert list(Question("?", lexemes, {}, "english", common={"the"}).finding) == ["moon"]
+    assert list(Question("?", lexemes, {}, "english", common={"the", "moon"}).finding) == ["the", "moon"]
+
+
+@pytest.mark.fast
 def test_the_quote_stands_where_its_citation_says():
     made = passage()
     reply = quote(question(book=4.0, lent=4.0), [sentence(made, 0, 27, "book", "lent")], Relevance(0.5))

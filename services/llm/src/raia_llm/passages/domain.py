@@ -27,6 +27,13 @@ class Question:
     """The text search configuration that the lexemes are of: SIMPLE when the language's left none."""
     unknown: AbstractSet[str] = frozenset()
     """Lexemes that no chunk of the organisation holds: misspelt, perhaps."""
+    common: AbstractSet[str] = frozenset()
+    """Lexemes that thousands of chunks hold: they weigh what is found, but do not find it."""
+
+    @property
+    def finding(self) -> Sequence[str]:
+        """The lexemes by which passages are found: those that are not common, or all when all are."""
+        return [lexeme for lexeme in self.lexemes if lexeme not in self.common] or list(self.lexemes)
 
     def coverage(self, lexemes: AbstractSet[str]) -> float:
         """How much of the question's weight these lexemes hold, from 0 to 1; 0 for a question that tells nothing.

@@ -40,6 +40,8 @@ _ASKING = {
 """Lexemes, by language, of words that ask rather than name what is asked about."""
 _ASKING_SHARE = 0.3
 _MOST_LEXEMES = 64
+_COMMON = 2_000
+"""Chunks that hold a word beyond which it finds too much to be ranked in no time."""
 
 
 class PassageRepository:
@@ -61,7 +63,14 @@ class PassageRepository:
             telling = {
                 lexeme: weight * (_ASKING_SHARE if lexeme in asking else 1.0) for lexeme, weight in lexemes.items()
             }
-            return Question(question, _heaviest(telling), weights, self._language, lexemes.keys() - known)
+            return Question(
+                question,
+                _heaviest(telling),
+                weights,
+                self._language,
+                unknown=lexemes.keys() - known,
+                common={lexeme for row in rows if row.chunks > _COMMON for lexeme in row.lexemes},
+            )
         # Nothing but stop words: they are all there is to look for.
         plain = _weighed((row.plain, word_weight(row.chunks, total)) for row in rows)
         return Question(question, _heaviest(plain), weights, SIMPLE)
@@ -89,7 +98,7 @@ class PassageRepository:
             _SEARCH,
             {
                 "embedding": embedding,
-                "query": " | ".join(quoted),
+                "query": " | ".join(map(_quoted, question.finding)),
                 "words": quoted,
                 "weights": list(question.lexemes.values()),
                 "organisation": visibility.organisation,

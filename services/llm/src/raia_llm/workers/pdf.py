@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from pypdf import PasswordType, PdfReader
-from pypdf.errors import PyPdfError
 
 from raia_llm import errors
 from raia_llm.workers.extracted import Extracted, Heading, Limits, TextBuilder, clean
@@ -30,9 +29,12 @@ def extract_pdf(path: Path, filename: str, limits: Limits, progress: Callable[[f
         if reader.is_encrypted and reader.decrypt("") == PasswordType.NOT_DECRYPTED:
             raise errors.encrypted(filename)
         count = len(reader.pages)
-    except errors.BadDocument:
+    except (errors.BadDocument, MemoryError):
         raise
-    except (PyPdfError, ValueError, TypeError, KeyError, AttributeError, RecursionError, OSError) as error:
+    except NotImplementedError as error:
+        # Certificates and the like, which nobody here could open.
+        raise errors.encrypted(filename) from error
+    except Exception as error:  # the library raises whatever a broken file leads it to
         raise errors.damaged(filename, "its pages cannot be found") from error
     if count > limits.max_pages:
         raise errors.too_large(filename, limits.max_pages, f"the document has {count:,} pages", "pages")
