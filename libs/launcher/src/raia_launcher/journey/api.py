@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
@@ -48,6 +49,9 @@ class Api:
     def send(self, method: str, path: str, *, files: Any = None, **body_or_params: Any) -> httpx.Response:
         """The raw answer; raises ``Refused`` for an error."""
         headers = {"authorization": f"Bearer {self.token}"} if self.token else {}
+        if method != "GET":
+            # A call whose answer was lost is repeated with its key and done once.
+            headers["idempotency-key"] = str(uuid4())
         arguments: dict[str, Any] = {"headers": headers}
         if files is not None:
             arguments |= {"files": files, "data": body_or_params}
