@@ -5,11 +5,15 @@ import lightgbm
 import numpy as np
 import pytest
 import shap
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from raia_explain.workers import tree_shap
+from raia_explain.workers.attribution import LINEAR
 from raia_explain.workers.forest import LEAF, Forest, NotReadable, Tree, read
 from raia_explain.workers.tree_shap import TreeShap
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
+from ..models import CASES, fitted
 
 pytestmark = pytest.mark.fast
 
@@ -63,9 +67,19 @@ def by_definition(tree, row, columns):
     return found
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.lists(trees(), min_size=1, max_size=3), st.lists(st.integers(-3, 3), min_size=4, max_size=4))
-def test_values_are_those_of_the_definition(forest, row):
+@pytest.fixture(params=["arrays", "compiled"])
+def way(request, monkeypatch):
+    """Both ways by which values are computed."""
+    monkeypatch.setattr(tree_shap, "COMPILED_FROM", -1 if request.param == "compiled" else 10**18)
+    return request.param
+
+
+BOTH_WAYS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@BOTH_WAYS
+@given(forest=st.lists(trees(), min_size=1, max_size=3), row=st.lists(st.integers(-3, 3), min_size=4, max_size=4))
+def test_values_are_those_of_the_definition(way, forest, row):
     row = np.array(row, dtype=float)
     explained = TreeShap(Forest(forest, np.array([0.5])))
     found = explained.values(row[None, :])[0, :, 0]
@@ -74,9 +88,12 @@ def test_values_are_those_of_the_definition(forest, row):
     assert explained.base[0] == pytest.approx(0.5 + sum(answer(tree, row, set()) for tree in forest), abs=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
-@given(trees(), st.lists(st.lists(st.integers(-3, 3), min_size=4, max_size=4), min_size=1, max_size=40))
-def test_many_rows_are_explained_as_each_alone(tree, rows):
+@BOTH_WAYS
+@given(
+    tree=trees(),
+    rows=st.lists(st.lists(st.integers(-3, 3), min_size=4, max_size=4), min_size=1, max_size=70),
+)
+def test_many_rows_are_explained_as_each_alone(way, tree, rows):
     rows = np.array(rows, dtype=float)
     explained = TreeShap(Forest([tree], np.zeros(1)))
     together = explained.values(rows)
@@ -84,7 +101,7 @@ def test_many_rows_are_explained_as_each_alone(tree, rows):
         np.testing.assert_array_equal(explained.values(rows[place : place + 1])[0], together[place])
 
 
-def test_deep_trees_stay_exact():
+def test_deep_trees_stay_exact(way):
     random = np.random.default_rng(0)
     rows = random.normal(size=(800, 25))
     target = rows @ random.normal(size=25) + random.normal(size=800)
@@ -96,7 +113,7 @@ def test_deep_trees_stay_exact():
     assert np.abs(explained.base[0] + found.sum(axis=1) - model.predict(rows[:50])).max() < 1e-12
 
 
-def test_weighted_forests_of_several_classes():
+def test_weighted_forests_of_several_classes(way):
     random = np.random.default_rng(1)
     rows = random.normal(size=(300, 5))
     target = random.integers(0, 3, 300)
@@ -108,7 +125,7 @@ def test_weighted_forests_of_several_classes():
     np.testing.assert_allclose(explained.base + found.sum(axis=1), model.predict_proba(rows), atol=1e-12)
 
 
-def test_values_at_a_threshold_go_where_the_library_sends_them():
+def test_values_at_a_threshold_go_where_the_library_sends_them(way):
     rows = np.array([[0.0], [1.0], [2.0], [3.0]] * 20)
     target = (rows[:, 0] >= 2).astype(float)
     booster = lightgbm.train(
@@ -123,7 +140,7 @@ def test_values_at_a_threshold_go_where_the_library_sends_them():
         assert total == pytest.approx(booster.predict(row)[0], abs=1e-15)
 
 
-def test_a_tree_that_is_a_single_leaf_adds_to_the_base_alone():
+def test_a_tree_that_is_a_single_leaf_adds_to_the_base_alone(way):
     booster = lightgbm.train(
         {"objective": "regression", "num_threads": 1, "verbosity": -1},
         lightgbm.Dataset(np.arange(30.0)[:, None], np.ones(30)),
@@ -132,6 +149,16 @@ def test_a_tree_that_is_a_single_leaf_adds_to_the_base_alone():
     explained = TreeShap(read("lightgbm", booster))
     assert explained.base[0] == pytest.approx(1.0)
     assert not explained.values(np.zeros((3, 1))).any()
+
+
+@pytest.mark.parametrize(("algorithm", "kind", "classes"), [case for case in CASES if case[0] not in LINEAR])
+def test_both_ways_agree_on_every_algorithm(algorithm, kind, classes, monkeypatch):
+    model, frame = fitted(algorithm, kind, classes)
+    explained = TreeShap(read(algorithm, model.estimator))
+    encoded = model.encode(frame)
+    by_arrays = explained.values(encoded)
+    monkeypatch.setattr(tree_shap, "COMPILED_FROM", -1)
+    np.testing.assert_allclose(explained.values(encoded), by_arrays, atol=1e-12)
 
 
 def test_what_arrays_cannot_express_is_left_to_the_library():
