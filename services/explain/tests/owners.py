@@ -53,6 +53,7 @@ class Owned:
     id: str = field(default_factory=lambda: str(uuid4()))
     dataset_id: str = field(default_factory=lambda: str(uuid4()))
     target: str = "label"
+    version: str = "1"
 
     def __post_init__(self) -> None:
         self.artifact = raia_scoring.save(self.model)
@@ -92,6 +93,8 @@ class Owners(
         self.recorded = 0
         self.read = 0
         self.record_refusals: list[RaiaError] = []
+        self.lost_answers: list[RaiaError] = []
+        self.withdrawn: list[str] = []
         self.hold_reading = threading.Event()
         self.hold_reading.set()
         self.server = grpc.server(ThreadPoolExecutor(20))
@@ -135,8 +138,15 @@ class Owners(
         if self.record_refusals:
             _abort(context, self.record_refusals.pop(0))
         assert request.digest == owned.digest
+        if request.withdraw:
+            self.withdrawn.append(request.report_id)
+            if self.evidence.pop(request.report_id, None) is None:
+                _abort(context, NotFound.of("evidence", request.report_id))
+            return gate_pb2.Evidence(report_id=request.report_id, withdrawn=True)
         self.recorded += 1
         self.evidence[request.report_id] = MessageToDict(request, preserving_proto_field_name=True)
+        if self.lost_answers:
+            _abort(context, self.lost_answers.pop(0))
         return gate_pb2.Evidence(report_id=request.report_id)
 
     def GetDataset(self, request: Any, context: grpc.ServicerContext) -> dataset_pb2.Dataset:
@@ -197,7 +207,7 @@ class Owners(
             name="model",
             type=owned.model.kind,
             algorithm=owned.model.algorithm,
-            version="1",
+            version=owned.version,
             digest=owned.digest,
             project_id=owned.project_id,
             signature=model_pb2.Signature(

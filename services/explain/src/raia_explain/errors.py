@@ -123,3 +123,12 @@ def model_changed(model_id: object, version: int) -> ModelUnsuitable:
         reason="MODEL_CHANGED",
         metadata={"model_id": str(model_id), "version": str(version)},
     )
+
+
+def model_not_ready(model_id: object) -> ModelUnsuitable:
+    """The model has no version."""
+    return ModelUnsuitable(
+        "the model has no version yet: wait until a training run has made one",
+        reason="MODEL_NOT_READY",
+        metadata={"model_id": str(model_id)},
+    )

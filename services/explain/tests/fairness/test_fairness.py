@@ -198,3 +198,30 @@ def test_a_report_that_cannot_be_made_says_why(rig, analyst):
     report = rig.finished(analyst, owned, started.id)
     assert report.status == "failed"
     assert "reference group 'X'" in report.error
+
+
+def test_evidence_of_a_report_that_failed_after_all_is_withdrawn(rig, analyst):
+    owned = rig.model(analyst)
+    rig.owners.lost_answers = [FailedPrecondition("the answer was lost", reason="DIGEST_MISMATCH")]
+    report = rig.finished(analyst, owned, rig.analyze(analyst, owned).id)
+    assert report.status == "failed"
+    assert not report.HasField("fairness_metrics")
+    wait_until(lambda: report.id in rig.owners.withdrawn)
+    assert report.id not in rig.owners.evidence
+
+
+def test_a_recorded_answer_that_was_lost_is_asked_for_again(rig, analyst):
+    owned = rig.model(analyst)
+    rig.owners.lost_answers = [away()] * 5
+    report = rig.finished(analyst, owned, rig.analyze(analyst, owned).id)
+    assert report.status == "succeeded"
+    assert report.id in rig.owners.evidence
+    assert report.id not in rig.owners.withdrawn
+
+
+def test_a_model_without_a_version_has_no_reports_yet(rig, analyst):
+    owned = rig.model(analyst, version="")
+    listed = pb2.ListFairnessReportsRequest(model_id=owned.id)
+    assert not rig.fairness.ListFairnessReports(listed, metadata=analyst.metadata).reports
+    failure = failure_of(lambda: rig.analyze(analyst, owned))
+    assert (failure.code, failure.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "MODEL_NOT_READY")

@@ -60,6 +60,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """What another service sent did not arrive whole.
     Example: {"reason": "TRANSFER_BROKEN", "domain": "raia.explain"}
     """
+    ERROR_REASON_MODEL_NOT_READY: _ErrorReason.ValueType  # 10
+    """The model has no version yet.
+    Example: {"reason": "MODEL_NOT_READY", "domain": "raia.explain", "metadata": {"model_id": "0198…"}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons in ErrorInfo of explain's errors, domain "raia.explain"; on the wire without the prefix."""
@@ -101,5 +105,9 @@ Example: {"reason": "MODEL_CHANGED", "domain": "raia.explain", "metadata": {"mod
 ERROR_REASON_TRANSFER_BROKEN: ErrorReason.ValueType  # 9
 """What another service sent did not arrive whole.
 Example: {"reason": "TRANSFER_BROKEN", "domain": "raia.explain"}
+"""
+ERROR_REASON_MODEL_NOT_READY: ErrorReason.ValueType  # 10
+"""The model has no version yet.
+Example: {"reason": "MODEL_NOT_READY", "domain": "raia.explain", "metadata": {"model_id": "0198…"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

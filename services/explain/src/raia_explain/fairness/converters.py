@@ -57,8 +57,7 @@ def to_proto(report: FairnessReport) -> fairness_report_pb2.FairnessReport:
     if report.content is not None:
         said = ("row_count", "attributes", "bias_detected", "recommendations")
         ParseDict({name: report.content[name] for name in said}, message)
-    if report.figures is not None:
-        ParseDict(dict(report.figures), message.fairness_metrics)
+        ParseDict(dict(report.figures or {}), message.fairness_metrics)
     return message
 
 

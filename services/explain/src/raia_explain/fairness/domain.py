@@ -75,6 +75,8 @@ class FairnessReport:
     job_id: int | None
     recording: bool
     """Whether it is being recorded as evidence: from here on it cannot be cancelled."""
+    report_digest: str
+    """What it is recorded as; empty before."""
     content: Mapping[str, Any] | None
     """Row count, attributes, findings; None until it succeeded."""
     figures: Mapping[str, Any] | None

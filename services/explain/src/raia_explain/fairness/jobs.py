@@ -1,6 +1,7 @@
 """The job that makes a fairness report and records it as evidence."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
@@ -9,7 +10,7 @@ from google.protobuf.json_format import ParseDict
 from raia.ml.v1 import gate_service_pb2, gate_service_pb2_grpc
 from raia_kit.channels import ServiceChannels
 from raia_kit.database import UnitOfWork
-from raia_kit.errors import RaiaError
+from raia_kit.errors import NotFound, RaiaError
 from raia_kit.identity import ServiceIdentity
 from raia_kit.jobs import Job, JobQueue, JobRecord
 
@@ -23,6 +24,7 @@ from raia_explain.sources.datasets import DatasetSource
 from raia_explain.sources.models import ML, ModelSource
 
 FAIRNESS_JOB = "explain.fairness"
+WITHDRAW_JOB = "explain.withdraw_evidence"
 _PERMISSIONS = ("models.read", "datasets.read", "fairness.analyze")
 _ANALYSE = "raia_explain.workers.fairness:analyse"
 _EVIDENCE = "fairness"
@@ -43,6 +45,7 @@ class FairnessJobs:
         changes: Changes,
         settings: ExplainSettings,
     ) -> None:
+        self._jobs = jobs
         self._reports, self._models, self._datasets = reports, models, datasets
         self._channels, self._identity, self._changes = channels, identity, changes
         jobs.task(
@@ -53,6 +56,7 @@ class FairnessJobs:
             on_cancelled=self._cancelled,
             on_progress=self._progressed,
         )(self.run)
+        jobs.task(WITHDRAW_JOB, time_limit=60, retries=12)(self.withdraw)
 
     def run(self, job: Job) -> None:
         """Makes one report; it has succeeded once ml has recorded it, however often the run is repeated."""
@@ -67,14 +71,23 @@ class FairnessJobs:
         digest = report_digest(report, content)
         with job.unit() as unit:
             self._reports.find(unit, report_id, lock=True)
-            if not self._reports.begin_recording(unit, report_id):
+            if not self._reports.begin_recording(unit, report_id, figures, digest):
                 return
         self._record(job, report, digest, figures)
         with job.complete() as unit:
             self._reports.find(unit, report_id, lock=True)
-            if self._reports.succeed(unit, report_id, content=content, figures=figures, report_digest=digest):
+            if self._reports.succeed(unit, report_id, content):
                 events.analyzed(unit, report, SUCCEEDED, bias_detected=content["bias_detected"])
             unit.after_commit(self._changes.notify)
+
+    def withdraw(self, job: Job) -> None:
+        """Withdraws what ml may have recorded of a report that failed in the end."""
+        with job.unit() as unit:
+            report = self._reports.find(unit, UUID(job.args["report_id"]))
+        if report is None or report.status == SUCCEEDED:
+            return
+        with suppress(NotFound):  # it was never recorded, or its model is gone
+            self._record(job, report, report.report_digest, report.figures or {}, withdraw=True)
 
     def _token(self, job: Job) -> str:
         return self._identity.exchange(job.user_id, job.org_id, str(job.id), _PERMISSIONS)
@@ -101,7 +114,15 @@ class FairnessJobs:
             found: Mapping[str, Any] = job.compute(_ANALYSE, arguments, affinity=report.digest)
             return found
 
-    def _record(self, job: Job, report: FairnessReport, digest: str, figures: Mapping[str, Any]) -> None:
+    def _record(
+        self,
+        job: Job,
+        report: FairnessReport,
+        digest: str,
+        figures: Mapping[str, Any],
+        *,
+        withdraw: bool = False,
+    ) -> None:
         request = gate_service_pb2.RecordRequest(
             model_id=str(report.model_id),
             version=report.version,
@@ -109,6 +130,7 @@ class FairnessJobs:
             kind=_EVIDENCE,
             report_id=str(report.id),
             report_digest=digest,
+            withdraw=withdraw,
         )
         ParseDict(dict(figures), request.figures)
         self._channels.stub(gate_service_pb2_grpc.EvidenceServiceStub, ML, self._token(job)).Record(request)
@@ -121,6 +143,9 @@ class FairnessJobs:
         report = self._reports.find(unit, UUID(record.args["report_id"]), lock=True)
         if report is not None and self._reports.fail(unit, report.id, error.message):
             events.analyzed(unit, report, FAILED)
+            if report.recording:
+                # Whether ml stored it is not known: the answer may have been lost.
+                self._jobs.enqueue(unit, WITHDRAW_JOB, record.args, unit.tenant, record.user_id)
         unit.after_commit(self._changes.notify)
 
     def _cancelled(self, unit: UnitOfWork, record: JobRecord) -> None:

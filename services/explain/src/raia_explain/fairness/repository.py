@@ -86,32 +86,21 @@ class FairnessRepository:
             .values(status=RUNNING, progress=func.greatest(table.c.progress, progress))
         )
 
-    def begin_recording(self, unit: UnitOfWork, report_id: UUID) -> bool:
-        """Notes that the report is being recorded as evidence; False when it has ended."""
+    def begin_recording(
+        self, unit: UnitOfWork, report_id: UUID, figures: Mapping[str, Any], report_digest: str
+    ) -> bool:
+        """Notes that the report is being recorded as evidence, and as what; False when it has ended."""
         row = unit.session.execute(
             update(table)
             .where(table.c.id == report_id, table.c.status.in_((PENDING, RUNNING)))
-            .values(status=RUNNING, recording=True)
+            .values(status=RUNNING, recording=True, figures=orjson.dumps(figures), report_digest=report_digest)
             .returning(table.c.id)
         ).first()
         return row is not None
 
-    def succeed(
-        self,
-        unit: UnitOfWork,
-        report_id: UUID,
-        *,
-        content: Mapping[str, Any],
-        figures: Mapping[str, Any],
-        report_digest: str,
-    ) -> bool:
-        """Ends a report with what it says; False when it has ended otherwise."""
-        values = {
-            "content": orjson.dumps(content),
-            "figures": orjson.dumps(figures),
-            "report_digest": report_digest,
-        }
-        return self._end(unit, report_id, SUCCEEDED, progress=1.0, **values)
+    def succeed(self, unit: UnitOfWork, report_id: UUID, content: Mapping[str, Any]) -> bool:
+        """Ends a recorded report with what it says; False when it has ended otherwise."""
+        return self._end(unit, report_id, SUCCEEDED, progress=1.0, content=orjson.dumps(content))
 
     def fail(self, unit: UnitOfWork, report_id: UUID, error: str) -> bool:
         """Ends a report with an error; False when it has ended otherwise."""
@@ -148,6 +137,7 @@ def _report(row: Row[Any]) -> FairnessReport:
         error=row.error,
         job_id=row.job_id,
         recording=row.recording,
+        report_digest=row.report_digest or "",
         content=orjson.loads(row.content) if row.content is not None else None,
         figures=orjson.loads(row.figures) if row.figures is not None else None,
         created_by=row.created_by,

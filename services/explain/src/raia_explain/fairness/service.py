@@ -81,7 +81,7 @@ class FairnessService:
 
     def page(self, call: Call, model_id: UUID, request: ListRequest) -> tuple[list[FairnessReport], str]:
         """A page of a model's reports and the token of the next; raises ``NotFound``, ``PermissionDenied``."""
-        self._models.require(call, model_id, 0)
+        self._models.require_model(call, model_id)
         with self._database.unit_of_work(call.org_id) as unit:
             return self._reports.page(unit, model_id, request)
 

@@ -22,11 +22,19 @@ class ModelAccess:
         that the permission does not cover.
         """
         model = self._models.get(model_id, version)
+        self._require(call, model_id, model.project_id)
+        return model
+
+    def require_model(self, call: Call, model_id: UUID) -> None:
+        """The same for a model as a whole, which may have no version yet."""
+        self._require(call, model_id, self._models.project_of(model_id))
+
+    def _require(self, call: Call, model_id: UUID, project_id: UUID | None) -> None:
         permission = call.method.permission
         if not self._access.allows(
             call.authenticated,
             permission,
-            project_id=model.project_id,
+            project_id=project_id,
             resource_type="model",
             resource_id=str(model_id),
         ):
@@ -35,4 +43,3 @@ class ModelAccess:
                 reason="PERMISSION_MISSING",
                 metadata={"permission": permission, "resource_type": "model", "resource_id": str(model_id)},
             )
-        return model

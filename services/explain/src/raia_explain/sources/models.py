@@ -12,7 +12,7 @@ from raia.ml.v1 import artifact_service_pb2 as artifact_pb2
 from raia.ml.v1 import artifact_service_pb2_grpc, model_pb2, model_service_pb2, model_service_pb2_grpc
 from raia_kit.channels import ServiceChannels
 
-from raia_explain.errors import model_changed
+from raia_explain.errors import model_changed, model_not_ready
 from raia_explain.sources.files import FileCache, checked, key_of
 
 ML = "ml"
@@ -48,10 +48,16 @@ class ModelSource:
     def get(self, model_id: UUID, version: int = 0, token: str | None = None) -> ModelVersion:
         """The model at a version (production's, else the latest, when 0), for the caller or the bearer of ``token``.
 
-        Raises what ml answers: ``NotFound``, ``PermissionDenied``, ``FailedPrecondition``.
+        Raises what ml answers (``NotFound``, ``PermissionDenied``) and ``ModelUnsuitable`` when it has no version yet.
         """
-        stub = self._channels.stub(model_service_pb2_grpc.ModelServiceStub, ML, token)
-        return _version_of(stub.GetModel(model_service_pb2.GetModelRequest(id=str(model_id), version=version)))
+        model = self._get(model_id, version, token)
+        if not model.version:
+            raise model_not_ready(model_id)
+        return _version_of(model)
+
+    def project_of(self, model_id: UUID) -> UUID | None:
+        """The project of a model that the caller sees, whether it has a version or not; raises ``NotFound``."""
+        return _project_of(self._get(model_id, 0, None))
 
     @contextmanager
     def artifact(self, model: ModelVersion, token: str) -> Iterator[Path]:
@@ -68,6 +74,10 @@ class ModelSource:
     def holdout(self, model_id: UUID, version: int, token: str) -> bytes:
         """The numbers of the hold-out rows, as little-endian int64."""
         return b"".join(self._bytes(_request(model_id, version, "holdout_rows"), token))
+
+    def _get(self, model_id: UUID, version: int, token: str | None) -> model_pb2.Model:
+        stub = self._channels.stub(model_service_pb2_grpc.ModelServiceStub, ML, token)
+        return stub.GetModel(model_service_pb2.GetModelRequest(id=str(model_id), version=version))
 
     def _describe(self, request: artifact_pb2.ReadArtifactRequest, token: str) -> str:
         described = artifact_pb2.ReadArtifactRequest()
@@ -94,7 +104,7 @@ def _version_of(model: model_pb2.Model) -> ModelVersion:
         name=model.name,
         version=int(model.version),
         digest=model.digest,
-        project_id=UUID(model.project_id) if model.project_id else None,
+        project_id=_project_of(model),
         kind=model.type,
         classes=tuple(model.signature.classes),
         columns=tuple(spec.name for spec in model.signature.inputs),
@@ -103,3 +113,7 @@ def _version_of(model: model_pb2.Model) -> ModelVersion:
         target=str(training.get("target") or ""),
         favourable_class=str(training.get("favourable_class") or ""),
     )
+
+
+def _project_of(model: model_pb2.Model) -> UUID | None:
+    return UUID(model.project_id) if model.project_id else None

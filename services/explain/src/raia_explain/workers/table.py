@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from raia_explain.errors import columns_missing, row_out_of_range
 
+_LONGEST_TEXT = 200
 _NO_NUMBERS = {"inf": "Infinity", "-inf": "-Infinity"}
 
 
@@ -48,9 +49,11 @@ def row_numbers(data: bytes) -> np.ndarray:
 
 
 def json_value(value: Any) -> Any:
-    """A cell as a JSON value: null for missing, text for what JSON lacks."""
-    if value is None or isinstance(value, bool | str):
+    """A cell as a JSON value: null for missing, text for what JSON lacks; texts end after 200 characters."""
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, str):
+        return value if len(value) <= _LONGEST_TEXT else value[:_LONGEST_TEXT] + "…"
     if isinstance(value, int):
         return value if abs(value) <= 2**53 else str(value)
     if isinstance(value, float):
