@@ -97,6 +97,10 @@ class Owners(
         self.withdrawn: list[str] = []
         self.hold_reading = threading.Event()
         self.hold_reading.set()
+        self.serve(0)
+
+    def serve(self, port: int) -> None:
+        """Serves on a port; a free one when 0."""
         self.server = grpc.server(ThreadPoolExecutor(20))
         for add in (
             model_service_pb2_grpc.add_ModelServiceServicer_to_server,
@@ -107,7 +111,7 @@ class Owners(
             token_service_pb2_grpc.add_TokenServiceServicer_to_server,
         ):
             add(self, self.server)
-        self.port = self.server.add_insecure_port("127.0.0.1:0")
+        self.port = self.server.add_insecure_port(f"127.0.0.1:{port}")
         self.server.start()
 
     def close(self) -> None:

@@ -52,8 +52,7 @@ def test_classifiers_are_measured_as_by_scikit_learn(classes, rows, seed, ties):
     expected = sklearn_values(truth, output, np.ones(rows))
     assert metrics.evaluate(CLASSIFICATION, truth, output) == pytest.approx(expected, abs=1e-12)
     weighted = {
-        name: float(metric(truth, output, weights[None])[0])
-        for name, metric in metrics._metrics(CLASSIFICATION).items()
+        name: float(of(weights[None])[0]) for name, of in metrics.prepare(CLASSIFICATION, truth, output).items()
     }
     assert weighted == pytest.approx(sklearn_values(truth, output, weights), abs=1e-12)
 
@@ -66,9 +65,7 @@ def test_regressors_are_measured_as_by_scikit_learn(rows, seed, shift):
     output = truth + random.normal(0, 1, rows)
     weights = random.integers(0, 3, rows) + (np.arange(rows) < 2).astype(float)
     for weight in (np.ones(rows), weights):
-        found = {
-            name: float(metric(truth, output, weight[None])[0]) for name, metric in metrics._metrics(REGRESSION).items()
-        }
+        found = {name: float(of(weight[None])[0]) for name, of in metrics.prepare(REGRESSION, truth, output).items()}
         assert found == pytest.approx(
             {
                 "r2": reference.r2_score(truth, output, sample_weight=weight),

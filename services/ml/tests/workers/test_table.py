@@ -173,6 +173,29 @@ def test_signatures_list_a_thousand_categories_at_most():
     assert not specs["c"].complete
 
 
+def test_signatures_do_not_grow_without_end():
+    long = [f"{number}" * 5000 for number in range(10, 60)] * 2
+    columns = {f"c{number}": long for number in range(6)}
+    _, specs = ready(pa.table({**columns, "y": ["a", "b"] * 50}))
+    assert sum(len(text) for spec in specs.values() for text in spec.categories) <= 500_000
+    assert [spec.complete for spec in specs.values()] == [True] + [False] * 5
+
+
+def test_columns_that_may_not_be_meant_are_told():
+    found = pa.table(
+        {
+            "number": range(1000),
+            "many": [f"v{number % 400}" for number in range(1000)],
+            "time": [number / 7 for number in range(1000)],
+            "y": ["a", "b"] * 500,
+        }
+    )
+    prepared, specs = ready(found)
+    assert set(specs) == {"number", "many", "time"}
+    assert [text.partition("'")[2].partition("'")[0] for text in prepared.warnings] == ["number", "many"]
+    assert "255 most frequent" in prepared.warnings[1]
+
+
 def test_too_many_rows_are_refused_while_reading(tmp_path):
     path = tmp_path / "rows"
     found = pa.table({"a": range(100)})

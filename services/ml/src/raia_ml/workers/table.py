@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from raia_scoring.preprocessing import MOST_INDICATORS
 from raia_scoring.signature import CATEGORICAL, MOST_CATEGORIES, NUMERIC, FeatureSpec, label, numbers, texts
 
 from raia_ml.errors import data_insufficient, target_unusable
@@ -15,6 +16,8 @@ from raia_ml.runs.parameters import CLASSIFICATION, REGRESSION
 
 FEWEST_ROWS = 20
 MOST_CLASSES = 100
+_CATEGORY_CHARACTERS = 500_000
+"""Characters of categories that a signature lists in all: it is part of every answer about the model."""
 _FEW_VALUES = 10
 """Whole numbers with at most so many different values are classes, unless the caller says otherwise."""
 
@@ -87,11 +90,14 @@ def specify(table: Table, training: np.ndarray) -> tuple[FeatureSpec, ...]:
     Adds to the table's ``dropped`` and ``warnings``. Raises ``DataUnusable`` when no column remains.
     """
     specs: list[FeatureSpec] = []
+    room = _CATEGORY_CHARACTERS
     for name in map(str, table.frame.columns):
         values = table.frame[name].iloc[training]
-        spec = _numeric(name, values) if table.kinds[name] == NUMERIC else _categorical(name, values)
+        spec = _numeric(name, values) if table.kinds[name] == NUMERIC else _categorical(name, values, room)
         if isinstance(spec, FeatureSpec):
             specs.append(spec)
+            room -= sum(map(len, spec.categories))
+            table.warnings += _doubts(spec, values)
         else:
             table.dropped.append({"column": name, "reason": spec})
             table.warnings.append(f"column {name!r} is left out: {spec}")
@@ -113,7 +119,7 @@ def _numeric(name: str, values: "pd.Series[Any]") -> FeatureSpec | str:
     return FeatureSpec(name, NUMERIC, minimum=float(present.min()), maximum=float(present.max()), nullable=nullable)
 
 
-def _categorical(name: str, values: "pd.Series[Any]") -> FeatureSpec | str:
+def _categorical(name: str, values: "pd.Series[Any]", room: int) -> FeatureSpec | str:
     found = [value for value in texts(values) if value is not None]
     if not found:
         return "it has no value in the training rows"
@@ -123,10 +129,28 @@ def _categorical(name: str, values: "pd.Series[Any]") -> FeatureSpec | str:
         return "it has the same value in all training rows"
     if len(counts) == len(found) and len(found) > _FEW_VALUES:
         return "it names each row differently, as an identifier does"
-    frequent = counts.index[:MOST_CATEGORIES] if len(counts) > MOST_CATEGORIES else counts.index
+    frequent = list(map(str, counts.index[:MOST_CATEGORIES]))
+    lengths = np.cumsum([len(category) for category in frequent])
+    frequent = frequent[: int(np.searchsorted(lengths, room, side="right"))]
     return FeatureSpec(
-        name, CATEGORICAL, tuple(sorted(map(str, frequent))), nullable=nullable, complete=len(frequent) == len(counts)
+        name, CATEGORICAL, tuple(sorted(frequent)), nullable=nullable, complete=len(frequent) == len(counts)
     )
+
+
+def _doubts(spec: FeatureSpec, values: "pd.Series[Any]") -> list[str]:
+    """What is learnt from but may not be meant to be."""
+    if spec.kind == CATEGORICAL:
+        different = values.nunique()
+        if different <= MOST_INDICATORS:
+            return []
+        told_apart = MOST_INDICATORS - 1
+        return [
+            f"column {spec.name!r} has {different:,} different values: the {told_apart} most frequent are told apart"
+        ]
+    steps = np.diff(numbers(values))
+    if len(steps) and np.all(steps > 0) and np.all(values == np.floor(values)):
+        return [f"column {spec.name!r} counts the rows up: exclude it unless its order means something"]
+    return []
 
 
 def _features(
