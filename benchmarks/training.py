@@ -1,9 +1,10 @@
 """A training, everything a version records included, against a script that fits and measures with scikit-learn alone.
 
-Ours: rows from an Arrow stream, kinds of columns, hold-out split, 5-fold cross-validation with preprocessing fitted in
-each fold, six metrics, 95 % intervals of 1,000 resamples, the artefact with its digest. The peer: pandas, a scikit-learn
-pipeline of the same steps and the same estimator with the same parameters, ``cross_validate`` with the same metrics on
-the training rows, and the hold-out metrics without intervals. One thread each, a fresh process a run, the best of three.
+Ours: rows from an Arrow stream, kinds of columns, hold-out split, 5-fold cross-validation with preprocessing fitted
+in each fold, six metrics, 95 % intervals of 1,000 resamples, the artefact with its digest. The peer: pandas, a
+scikit-learn pipeline of the same steps and the same estimator with the same parameters, ``cross_validate`` with the
+same metrics on the training rows, and the hold-out metrics without intervals. One thread each, a fresh process a run,
+the best of three.
 """
 
 import json
