@@ -5,6 +5,8 @@ SHELL := /bin/bash
 
 export UV_PYTHON_DOWNLOADS ?= never
 export UV_PROJECT_ENVIRONMENT := .venv
+# Machines behind a proxy trust it in the system's certificates, which uv does not read by itself.
+export UV_SYSTEM_CERTS ?= $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),true,false)
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 PYTHON := .venv/bin/python
 LOCKED := pyproject.toml uv.lock $(wildcard gen/pyproject.toml libs/*/pyproject.toml services/*/pyproject.toml)
