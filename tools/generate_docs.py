@@ -9,7 +9,7 @@ from pathlib import Path
 
 from google.protobuf import descriptor_pb2
 from raia_kit.contract import Access, all_methods, descriptor_set
-from raia_kit.settings import ServiceSettings
+from raia_kit.settings import MigrationSettings, ServiceSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
@@ -103,6 +103,7 @@ def configuration() -> str:
     """Every setting of every process."""
     lines = [NOTICE, "# Configuration", "", "Every setting is an environment variable; lists and maps are JSON.", ""]
     lines += ["## Every service", "", *_settings_table(ServiceSettings, set())]
+    lines += ["", "## Migrations", "", *_settings_table(MigrationSettings, set())]
     shared = set(ServiceSettings.model_fields)
     modules = sorted({entry.value for entry in entry_points(group="raia.services")} | {"raia_gateway", "raia_launcher"})
     for module in modules:

@@ -1,6 +1,5 @@
 """The home folder: its secrets, its modes, and where the database lies."""
 
-import os
 import shutil
 import stat
 from pathlib import Path
@@ -11,8 +10,8 @@ from raia_launcher.errors import LauncherError
 from raia_launcher.home import Home, write_new
 
 pytestmark = pytest.mark.fast
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="the layout of a platform that runs as root")
-as_user = pytest.mark.skipif(os.geteuid() == 0, reason="the layout of a platform that runs as an ordinary user")
+as_root = pytest.mark.account("root")
+as_user = pytest.mark.account("ordinary")
 
 
 def mode(path: Path) -> int:

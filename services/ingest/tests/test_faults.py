@@ -48,6 +48,7 @@ def test_a_killed_child_is_replaced_and_the_file_read_once(own):
 
 
 @pytest.mark.slow
+@pytest.mark.account("root")  # others may not mount
 def test_a_full_disk_is_said_so_and_nothing_is_half_stored(postgres, tmp_path):
     folder = tmp_path / "small"
     folder.mkdir()
