@@ -89,6 +89,11 @@ def allocate_below(megabytes: int) -> None:
     subprocess.run([sys.executable, "-c", f"x=b'x'*({megabytes}<<20); import time; time.sleep(30)"], check=False)
 
 
+def fill_disk() -> None:
+    with Path("/dev/full").open("w") as file:
+        file.write("more than fits")
+
+
 def run_out() -> None:
     raise MemoryError
 

@@ -178,6 +178,12 @@ def test_running_out_of_memory_inside_is_the_same_error(pool: ComputePool) -> No
     assert caught.value.reason == "COMPUTE_MEMORY_EXCEEDED"
 
 
+def test_a_full_disk_is_told_as_such(pool: ComputePool) -> None:
+    with pytest.raises(ResourceExhausted) as raised:
+        call(pool, "fill_disk")
+    assert raised.value.reason == "STORAGE_FULL"
+
+
 def test_a_child_that_keeps_much_is_replaced(pool: ComputePool) -> None:
     first = call(pool, "pid")
     call(pool, "keep", megabytes=300)

@@ -128,7 +128,7 @@ class ComputePool:
         are busy, callers of different ``share`` take turns. ``raia_kit.compute_codec`` says which values may cross.
 
         Raises the ``RaiaError`` that the function raised; ``ComputeFailed`` for any other exception; ``Cancelled``,
-        ``DeadlineExceeded``; ``ResourceExhausted`` (``COMPUTE_MEMORY_EXCEEDED``); ``Unavailable``
+        ``DeadlineExceeded``; ``ResourceExhausted`` (``COMPUTE_MEMORY_EXCEEDED``, ``STORAGE_FULL``); ``Unavailable``
         (``COMPUTE_CHILD_DIED``) when the child was killed from outside or crashed.
         """
         watch = Watch(time.monotonic() + time_limit, cancel)

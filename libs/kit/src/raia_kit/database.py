@@ -149,6 +149,11 @@ class UnitOfWork:
             if _usable(self.session):
                 self.session.execute(text("set local role none"))
 
+    def hold(self, name: str) -> None:
+        """Waits until no other transaction holds ``name``, and holds it until this one ends."""
+        lock = text("select pg_advisory_xact_lock(hashtextextended(:name, 0))")
+        self.session.execute(lock, {"name": name})
+
     def after_commit(self, action: Callable[[], None]) -> None:
         """Runs ``action`` once the transaction has committed: to wake a dispatcher, never to change anything."""
         self._after_commit.append(action)

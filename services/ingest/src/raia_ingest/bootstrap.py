@@ -1,27 +1,26 @@
 """The composition root: settings → repositories → use cases → servicers."""
 
-from raia.ingest.v1 import dataset_service_pb2, profile_service_pb2, reader_service_pb2
+from collections.abc import Iterable
+
 from raia_kit.compute import ComputePool
+from raia_kit.database import UnitOfWork
 from raia_kit.housekeeping import Housekeeping
 from raia_kit.runtime import Runtime
-from raia_kit.server import Servicer
 from raia_kit.service import Service
 
 from raia_ingest.changes import Changes
-from raia_ingest.datasets.guard import DatasetGuard
+from raia_ingest.datasets import assembly as datasets
+from raia_ingest.datasets.making import VersionMaker
 from raia_ingest.datasets.reading import FileReader, ReadJobs
 from raia_ingest.datasets.repository import DatasetRepository
-from raia_ingest.datasets.service import DatasetService
-from raia_ingest.datasets.servicer import DatasetServicer
-from raia_ingest.datasets.upload import UploadService
-from raia_ingest.profiles.repository import ProfileRepository
-from raia_ingest.profiles.service import ProfileService
-from raia_ingest.profiles.servicer import ProfileServicer
-from raia_ingest.rows.preview import PreviewService
-from raia_ingest.rows.servicer import ReaderServicer
-from raia_ingest.rows.stream import RowStreamService
+from raia_ingest.ground import Ground, Room
+from raia_ingest.profiles import assembly as profiles
+from raia_ingest.rows import assembly as rows
 from raia_ingest.scratch import clear_scratch
 from raia_ingest.settings import IngestSettings
+
+ROOMS = (datasets, profiles, rows)
+"""Every resource of the service; each has an ``assemble``."""
 
 
 class PoolPart:
@@ -47,61 +46,44 @@ class PoolPart:
 def build(settings: IngestSettings, runtime: Runtime | None = None) -> Service:
     """The service, composed, on the runtime that the settings describe unless one is given."""
     runtime = runtime or Runtime(settings)
-    changes = Changes()
-    datasets, profiles = DatasetRepository(), ProfileRepository()
-    previews = _pool("previews", settings, settings.preview_children)
+    at_once = _pool("previews", settings, settings.preview_children)
     streams = _pool("row streams", settings, settings.reader_children)
-    objects, database = runtime.objects, runtime.database
-    reader = FileReader(objects, settings)
-    read_jobs = ReadJobs(jobs=runtime.jobs, datasets=datasets, reader=reader, changes=changes, settings=settings)
-    uploads = UploadService(
-        database=database,
-        datasets=datasets,
-        objects=objects,
-        reader=reader,
-        jobs=read_jobs,
-        pool=previews.pool,
-        access=runtime.access,
-        settings=settings,
-    )
-    profile_service = ProfileService(
-        database=database,
-        datasets=datasets,
-        profiles=profiles,
-        jobs=runtime.jobs,
-        objects=objects,
-        changes=changes,
-        settings=settings,
-    )
-    preview_service = PreviewService(
-        database=database, datasets=datasets, objects=objects, pool=previews.pool, changes=changes
-    )
-    row_streams = RowStreamService(
-        database=database,
-        datasets=datasets,
-        objects=objects,
-        pool=streams.pool,
-        access=runtime.access,
-        settings=settings,
-    )
-    Housekeeping(database, objects=objects, references=datasets.references).schedule(runtime.jobs)
-    dataset_servicer = DatasetServicer(
-        DatasetService(datasets, profiles, runtime.jobs, runtime.access), uploads, preview_service
+    ground = lay_ground(settings, runtime, at_once.pool, streams.pool)
+    rooms = [room.assemble(ground) for room in ROOMS]
+    Housekeeping(runtime.database, objects=runtime.objects, references=lambda unit: _references(rooms, unit)).schedule(
+        runtime.jobs
     )
     return Service(
         settings=settings,
         runtime=runtime,
-        servicers=[
-            Servicer(dataset_service_pb2.DESCRIPTOR.services_by_name["DatasetService"], dataset_servicer),
-            Servicer(
-                profile_service_pb2.DESCRIPTOR.services_by_name["ProfileService"], ProfileServicer(profile_service)
-            ),
-            Servicer(reader_service_pb2.DESCRIPTOR.services_by_name["DatasetReader"], ReaderServicer(row_streams)),
-        ],
-        resource_guards={"dataset": DatasetGuard(datasets)},
-        background=[previews, streams],
+        servicers=[servicer for room in rooms for servicer in room.servicers],
+        resource_guards={kind: guard for room in rooms for kind, guard in room.guards.items()},
+        background=[at_once, streams],
         prepare=lambda: _prepare(settings),
     )
+
+
+def lay_ground(settings: IngestSettings, runtime: Runtime, at_once: ComputePool, streams: ComputePool) -> Ground:
+    """What every resource stands on."""
+    changes, found = Changes(), DatasetRepository()
+    reader = FileReader(runtime.objects, settings)
+    read_jobs = ReadJobs(jobs=runtime.jobs, datasets=found, reader=reader, changes=changes, settings=settings)
+    return Ground(
+        settings=settings,
+        runtime=runtime,
+        changes=changes,
+        datasets=found,
+        reader=reader,
+        versions=VersionMaker(found, read_jobs),
+        at_once=at_once,
+        streams=streams,
+    )
+
+
+def _references(rooms: Iterable[Room], unit: UnitOfWork) -> Iterable[str]:
+    for room in rooms:
+        if room.references is not None:
+            yield from room.references(unit)
 
 
 def _pool(name: str, settings: IngestSettings, children: int) -> PoolPart:

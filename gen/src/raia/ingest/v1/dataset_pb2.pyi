@@ -44,6 +44,7 @@ class Dataset(_message.Message):
     SHA256_FIELD_NUMBER: _builtins.int
     FILENAME_FIELD_NUMBER: _builtins.int
     REJECTED_ROW_COUNT_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Made by the server."""
     name: _builtins.str
@@ -93,6 +94,12 @@ class Dataset(_message.Message):
     def updated_at(self) -> _timestamp_pb2.Timestamp:
         """When it last changed."""
 
+    @_builtins.property
+    def origin(self) -> _struct_pb2.Struct:
+        """Where the version comes from: "kind" is "upload", or names the work that made it, and the rest says what it was made
+        from.
+        """
+
     def __init__(
         self,
         *,
@@ -116,10 +123,11 @@ class Dataset(_message.Message):
         sha256: _builtins.str = ...,
         filename: _builtins.str = ...,
         rejected_row_count: _builtins.int = ...,
+        origin: _struct_pb2.Struct | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_quality_score", b"_quality_score", "created_at", b"created_at", "quality_score", b"quality_score", "schema_info", b"schema_info", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_quality_score", b"_quality_score", "created_at", b"created_at", "origin", b"origin", "quality_score", b"quality_score", "schema_info", b"schema_info", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quality_score", b"_quality_score", "column_count", b"column_count", "created_at", b"created_at", "description", b"description", "error", b"error", "etag", b"etag", "file_size", b"file_size", "file_type", b"file_type", "filename", b"filename", "id", b"id", "name", b"name", "project_id", b"project_id", "quality_score", b"quality_score", "rejected_row_count", b"rejected_row_count", "row_count", b"row_count", "schema_info", b"schema_info", "sha256", b"sha256", "status", b"status", "updated_at", b"updated_at", "uploaded_by", b"uploaded_by", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quality_score", b"_quality_score", "column_count", b"column_count", "created_at", b"created_at", "description", b"description", "error", b"error", "etag", b"etag", "file_size", b"file_size", "file_type", b"file_type", "filename", b"filename", "id", b"id", "name", b"name", "origin", b"origin", "project_id", b"project_id", "quality_score", b"quality_score", "rejected_row_count", b"rejected_row_count", "row_count", b"row_count", "schema_info", b"schema_info", "sha256", b"sha256", "status", b"status", "updated_at", b"updated_at", "uploaded_by", b"uploaded_by", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__quality_score: _TypeAlias = _typing.Literal["quality_score"]  # noqa: Y015
     _WhichOneofArgType__quality_score: _TypeAlias = _typing.Literal["_quality_score", b"_quality_score"]  # noqa: Y015

@@ -29,6 +29,7 @@ def to_proto(dataset: Dataset, *, schema: bool = True) -> dataset_pb2.Dataset:
     )
     message.created_at.FromDatetime(dataset.created_at)
     message.updated_at.FromDatetime(dataset.updated_at)
+    ParseDict(dict(version.origin), message.origin)
     if schema and version.schema_info is not None:
         ParseDict(dict(version.schema_info), message.schema_info)
     return message

@@ -1,7 +1,7 @@
 """What a dataset is, and the rules on its names and versions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -59,6 +59,8 @@ class Version:
     stored_key: str | None
     stored_sha256: str | None
     stored_bytes: int | None
+    origin: Mapping[str, Any]
+    """``kind`` ("upload", or the work that made it) and what it was made from."""
 
     @property
     def finished(self) -> bool:
@@ -105,7 +107,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that has been stored and is about to become a version."""
+    """A file that has been stored, uploaded or made by a job, and is about to become a version."""
 
     name: str
     description: str
@@ -115,6 +117,7 @@ class Upload:
     sha256: str
     file_size: int
     file_type: str
+    origin: Mapping[str, Any] = field(default_factory=lambda: {"kind": "upload"})
 
 
 def dataset_name(wanted: str, filename: str) -> str:

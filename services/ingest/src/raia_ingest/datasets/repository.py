@@ -103,6 +103,7 @@ class DatasetRepository:
                 file_size=upload.file_size,
                 sha256=upload.sha256,
                 object_key=upload.object_key,
+                origin=dict(upload.origin),
                 created_by=uploaded_by,
             )
         )
@@ -226,6 +227,7 @@ _VERSION_COLUMNS = tuple(
     for name in (
         "version", "status", "error", "filename", "file_type", "file_size", "sha256", "object_key", "job_id",
         "row_count", "column_count", "rejected_row_count", "schema_info", "stored_key", "stored_sha256", "stored_bytes",
+        "origin",
     )
 )  # fmt: skip
 
@@ -261,6 +263,7 @@ def _dataset(row: Row[Any]) -> Dataset:
         stored_key=row.stored_key,
         stored_sha256=row.stored_sha256,
         stored_bytes=row.stored_bytes,
+        origin=row.origin,
     )
     return Dataset(
         id=row.id,

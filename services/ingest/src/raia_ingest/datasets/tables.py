@@ -57,6 +57,7 @@ dataset_version = Table(
     Column("stored_key", Text),
     Column("stored_sha256", Text),
     Column("stored_bytes", BigInteger),
+    Column("origin", JSONB, nullable=False, server_default='{"kind": "upload"}'),
     Column("created_by", UUID(as_uuid=True)),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
     Column("finished_at", DateTime(timezone=True)),

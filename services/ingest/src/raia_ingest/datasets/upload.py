@@ -21,9 +21,9 @@ from raia_kit.objects import ObjectStore, StoredObject
 from raia_kit.resources import AccessDecisions
 
 from raia_ingest import errors, metrics
-from raia_ingest.datasets import events
 from raia_ingest.datasets.domain import Dataset, ReadOutcome, Upload, base_filename, dataset_name
-from raia_ingest.datasets.reading import FileReader, ReadJobs
+from raia_ingest.datasets.making import VersionMaker
+from raia_ingest.datasets.reading import FileReader
 from raia_ingest.datasets.repository import DatasetRepository
 from raia_ingest.settings import IngestSettings
 
@@ -80,13 +80,13 @@ class UploadService:
         datasets: DatasetRepository,
         objects: ObjectStore,
         reader: FileReader,
-        jobs: ReadJobs,
+        versions: VersionMaker,
         pool: ComputePool,
         access: AccessDecisions,
         settings: IngestSettings,
     ) -> None:
         self._database, self._datasets, self._objects = database, datasets, objects
-        self._reader, self._jobs, self._pool, self._access = reader, jobs, pool, access
+        self._reader, self._versions, self._pool, self._access = reader, versions, pool, access
         self._settings = settings
 
     def upload(self, call: Call, requests: Requests) -> Dataset:
@@ -179,18 +179,8 @@ class UploadService:
         return str(seen["file_type"])
 
     def _commit(self, call: Call, upload: Upload, outcome: ReadOutcome | None) -> Dataset:
-        unit = final_unit()
-        dataset_id, number = self._datasets.add_version(unit, upload, call.caller.user_id if call.caller else None)
-        events.uploaded(unit, dataset_id, number, upload)
-        if outcome is None:
-            self._jobs.enqueue(unit, dataset_id, number, call.caller.user_id if call.caller else None)
-        else:
-            self._datasets.mark_ready(unit, dataset_id, number, outcome)
-        dataset = self._datasets.find(unit, dataset_id, number)
-        if dataset is None:
-            raise NotFound.of("dataset", dataset_id)
-        if outcome is not None:
-            events.ready(unit, dataset, number, outcome)
+        dataset = self._versions.make(final_unit(), upload, outcome, call.caller.user_id if call.caller else None)
+        number = dataset.version.number
         call.audit_details.update({"version": number, "sha256": upload.sha256, "bytes": upload.file_size})
         return dataset
 

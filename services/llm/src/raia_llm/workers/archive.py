@@ -1,8 +1,9 @@
 """Looks into a packed document before anything reads it: damage and bombs."""
 
 import zipfile
-import zlib
 from pathlib import Path
+
+from raia_kit.errors import RaiaError
 
 from raia_llm import errors
 from raia_llm.workers.extracted import Limits
@@ -35,5 +36,7 @@ def verify(path: Path, filename: str, limits: Limits) -> None:
                         if unpacked > min(allowed, ratio_limit):
                             limit = min(allowed, ratio_limit)
                             raise errors.too_large(filename, limit, "the document unpacks to more than allowed")
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+    except (RaiaError, MemoryError):
+        raise
+    except Exception as error:  # the library raises whatever a broken part leads it to
         raise errors.damaged(filename, "it cannot be unpacked") from error

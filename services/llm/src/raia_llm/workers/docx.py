@@ -8,6 +8,7 @@ from typing import Any
 from docx import Document
 from docx.table import Table
 from docx.text.paragraph import Paragraph
+from raia_kit.errors import RaiaError
 
 from raia_llm import errors
 from raia_llm.workers.archive import verify
@@ -25,8 +26,9 @@ def extract_docx(path: Path, filename: str, limits: Limits) -> Extracted:
         builder = TextBuilder(filename, limits)
         _write(builder, document.iter_inner_content(), 0)
         metadata = _metadata(document)
-    # What is no XML raises a kind of SyntaxError.
-    except (KeyError, ValueError, SyntaxError, AttributeError, IndexError) as error:
+    except (RaiaError, MemoryError):
+        raise
+    except Exception as error:  # the library raises whatever a broken part leads it to
         raise errors.damaged(filename, "its parts do not make a Word document") from error
     return Extracted("docx", builder.text(), headings=builder.headings, metadata=metadata)
 

@@ -24,9 +24,13 @@ _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (b"\x7fELF", "a program", _ADVICE),
     (b"MZ\x90", "a program", _ADVICE),
 )
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
-_HTML = re.compile(rb"^\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
+# Possessive: lazily, a row of comments could be divided in more ways than can be tried.
+_HTML = re.compile(
+    rb"\s*+(?:<\?xml[^>]*+>\s*+)?(?:(?><!--.*?-->)\s*+)*+<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
+)
 _TAG = re.compile(rb"<(?:p|div|span|h[1-6]|br|table|ul|ol|a|title|article|section)\b", re.I)
 
 
@@ -36,18 +40,19 @@ def identify(path: Path, filename: str) -> str:
         head = file.read(_HEAD)
     if not head.strip():
         raise errors.empty(filename, "the file is empty")
-    if b"%PDF-" in head[:1024]:
+    ending = filename.lower().rpartition(".")[2]
+    # A PDF may follow on other bytes; a text may speak of PDF.
+    if head.lstrip().startswith(b"%PDF-") or (ending == "pdf" and b"%PDF-" in head[:1024]):
         return "pdf"
-    if head.startswith(b"PK"):
+    if head.startswith(_ZIP):
         return _package(path, filename)
     if head.startswith(_OLE):
         raise _compound(path, filename)
     for signature, detected, advice in _SIGNATURES:
         if head.startswith(signature):
             raise errors.unreadable(filename, detected, advice)
-    ending = filename.lower().rpartition(".")[2]
     narrow = head.replace(b"\0", b"").removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff").removeprefix(b"\xef\xbb\xbf")
-    if _HTML.search(narrow) or (ending in ("html", "htm", "xhtml") and _TAG.search(narrow)):
+    if _HTML.match(narrow) or (ending in ("html", "htm", "xhtml") and _TAG.search(narrow)):
         return "html"
     return "markdown" if ending in ("md", "markdown", "mdown", "mkd") else "text"
 
@@ -56,7 +61,9 @@ def _package(path: Path, filename: str) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
-    except (zipfile.BadZipFile, OSError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # the library raises whatever a broken directory leads it to
         raise errors.damaged(filename, "it ends in the middle or cannot be unpacked") from error
     if "word/document.xml" in names:
         return "docx"

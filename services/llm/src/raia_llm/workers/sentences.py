@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterator
 
+# Runs of marks and of spaces are taken whole and from their beginning: else a long one takes the square of its length.
 _BOUNDARY = re.compile(
     r"""
-    (?P<mark>[.!?…]+['"’”»)\]]*) (?P<space>[ \t]*\n[ \t]*|[ \t]+) (?=\S)
+    (?<![.!?…])(?P<mark>[.!?…]++['"’”»)\]]*+) (?:[ \t]*+\n[ \t]*+|[ \t]++) (?=\S)
   | [。！？]['"’”»）」』]*
-  | [ \t]*\n[ \t]*(?:\n[ \t]*)+                      # an empty line
+  | (?<![ \t])[ \t]*+\n[ \t]*+(?:\n[ \t]*+)++        # an empty line
   | \n(?=[ \t]*(?:[-*+•–]|\d{1,3}[.)]|\#{1,6})[ \t])   # an item of a list, a heading
   | (?<=\S)\n(?=[ \t]*\|)                            # a row of a table
     """,

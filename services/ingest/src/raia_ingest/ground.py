@@ -1,0 +1,42 @@
+"""What the resources of the service stand on, and what each of them gives to the process."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from raia_kit.compute import ComputePool
+from raia_kit.database import UnitOfWork
+from raia_kit.resources import ResourceGuard
+from raia_kit.runtime import Runtime
+from raia_kit.server import Servicer
+
+from raia_ingest.changes import Changes
+from raia_ingest.datasets.making import VersionMaker
+from raia_ingest.datasets.reading import FileReader
+from raia_ingest.datasets.repository import DatasetRepository
+from raia_ingest.settings import IngestSettings
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What is made once and used by every resource."""
+
+    settings: IngestSettings
+    runtime: Runtime
+    changes: Changes
+    datasets: DatasetRepository
+    reader: FileReader
+    versions: VersionMaker
+    at_once: ComputePool
+    """Children for short work that a caller waits for."""
+    streams: ComputePool
+    """Children that stream rows."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """What one resource gives: its servicers, its guards, and the objects that its rows refer to."""
+
+    servicers: Sequence[Servicer]
+    guards: Mapping[str, ResourceGuard] = field(default_factory=dict)
+    references: Callable[[UnitOfWork], Iterable[str]] | None = None
+    """Keys of an organisation's objects that must be kept."""
