@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.conftest import ADMIN_EMAIL, Platform, start_platform
+from tests.conftest import ADMIN_EMAIL, Platform, free_port, start_platform
 
 pytestmark = pytest.mark.slow
 
@@ -72,6 +72,23 @@ def test_a_killed_supervisor_takes_everything_with_it(tmp_path: Path) -> None:
     assert [f"{p.pid} {p.name()}" for p in alive] == []
     again = start_platform(tmp_path / "home", RAIA_ADMIN_PASSWORD=platform.password)
     again.stop()
+
+
+def test_an_interrupt_of_make_alone_stops_everything(tmp_path: Path) -> None:
+    """Make passes no interrupt on and waits for its command, so the command must notice."""
+    makefile, home = tmp_path / "Makefile", tmp_path / "home"
+    makefile.write_text(f"run:\n\t@exec {sys.executable} -m raia_launcher up --with-parent\n")
+    environment = {**os.environ, "RAIA_HOME": str(home), "RAIA_HTTP_PORT": str(free_port()), "RAIA_JOURNEY": "0"}
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored signals would stay ignored in make
+    make = subprocess.Popen(["make", "-f", makefile, "run"], env=environment, stdout=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
+    assert make.stdout is not None
+    assert any("is up after" in line for line in make.stdout)
+    processes = [psutil.Process(make.pid), *psutil.Process(make.pid).children(recursive=True)]
+    os.kill(make.pid, signal.SIGINT)
+    assert_gone(processes, home)
+    make.stdout.close()
+    make.wait()
 
 
 def test_a_backup_restored_elsewhere_gives_the_same_answers(tmp_path: Path) -> None:

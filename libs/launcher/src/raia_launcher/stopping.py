@@ -5,6 +5,7 @@ import os
 import select
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import FrameType
 from typing import Self
 
@@ -21,9 +22,14 @@ class StopSignals:
     """
 
     def __init__(self, *, with_parent: bool = False) -> None:
-        """``with_parent``: the end of the process that started this one counts as a signal; ``wait`` notices it."""
+        """``with_parent``: the end of the process that started this one counts as a signal; ``wait`` notices it.
+
+        So does its having been interrupted: make, sent SIGINT alone, passes nothing on and waits for its command, but
+        no longer catches the signal. (Where make inherited SIGINT as ignored it never learns of one.)
+        """
         self.count = 0
         self._parent = os.getppid() if with_parent else None
+        self._parent_caught = with_parent and _catches_interrupts(os.getppid())
         self.on_second: Callable[[], None] = lambda: None
         self._raising = False
         self._read, self._write = -1, -1
@@ -64,7 +70,9 @@ class StopSignals:
         select.select([self._read], [], [], max(0.0, seconds))
         with contextlib.suppress(BlockingIOError):
             os.read(self._read, 4096)
-        if self._parent not in {None, os.getppid()} and not self.count:
+        if self._parent is None or self.count:
+            return
+        if os.getppid() != self._parent or (self._parent_caught and not _catches_interrupts(self._parent)):
             self._stop(signal.SIGTERM, None)
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
@@ -74,3 +82,13 @@ class StopSignals:
         elif self._raising:
             self._raising = False
             raise StopRequested
+
+
+def _catches_interrupts(pid: int) -> bool:
+    """Whether the process has a handler for SIGINT; False where the kernel does not say."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+    caught = next((line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")), "0")
+    return bool(int(caught, 16) >> (signal.SIGINT - 1) & 1)
