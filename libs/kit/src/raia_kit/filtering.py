@@ -7,7 +7,8 @@
 A restriction is a field, one of ``= != < <= > >= :`` and a value: a quoted string, or a bare word for numbers,
 ``true``, ``false``, timestamps (RFC 3339; a date is its midnight in UTC) and ``null``. ``:`` is "contains, whatever the
 case" on text and "equals" otherwise; ``field:*`` is "has a value". As in AIP-160, OR binds closer than AND. Fields are
-those that the contract marks filterable; ``order_by`` takes those marked orderable: ``created_at desc, name``.
+those that the contract marks filterable; ``order_by`` takes those marked orderable: ``created_at desc, name``. Names
+that are no plain words, as columns of data may have, stand in backquotes.
 """
 
 import operator
@@ -51,6 +52,22 @@ class OrderTerm:
     """Rows without a value come last, in either direction."""
 
 
+def condition(
+    text: str, columns: Mapping[str, ColumnElement[Any]], kinds: Mapping[str, Kind], allowed: Sequence[str]
+) -> ColumnElement[bool]:
+    """The condition that a filter states over ``columns``, of which it may name ``allowed``; true when it is empty.
+
+    Raises ``InvalidArgument`` (INVALID_FILTER) that names field and position (from 1) of the fault.
+    """
+    if not text.strip():
+        return true()
+    try:
+        tree: Tree[Token] = _PARSER.parse(text)
+    except UnexpectedInput as error:
+        _refuse("filter", text, _position(error, text), _expectation(error, text))
+    return _Compiler(text, columns, kinds, allowed).compile(tree, 1)
+
+
 class QueryFields:
     """The fields of one resource that lists may filter and order by, each with the column it stands for."""
 
@@ -72,13 +89,7 @@ class QueryFields:
 
         Raises ``InvalidArgument`` (INVALID_FILTER) that names field and position (from 1) of the fault.
         """
-        if not text.strip():
-            return true()
-        try:
-            tree: Tree[Token] = _PARSER.parse(text)
-        except UnexpectedInput as error:
-            _refuse("filter", text, _position(error, text), _expectation(error, text))
-        return _Compiler(text, self._columns, self._kinds, self._filterable).compile(tree, 1)
+        return condition(text, self._columns, self._kinds, self._filterable)
 
     def order(self, text: str, default: str = "") -> tuple[OrderTerm, ...]:
         """The order that ``order_by`` states, else the default, always ended by the id so that it is total.
@@ -127,7 +138,7 @@ class _Compiler:
         self._restrictions += 1
         if self._restrictions > _MOST_RESTRICTIONS:
             _refuse("filter", self._text, _at(field), f"it has more than {_MOST_RESTRICTIONS} conditions")
-        name, sign = str(field), str(comparator)
+        name, sign = str(field).strip("`"), str(comparator)
         if name not in self._allowed:
             advice = f"{name} cannot be filtered by; use {_list(self._allowed)}"
             _refuse("filter", self._text, _at(field), advice, name)

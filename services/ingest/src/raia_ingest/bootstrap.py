@@ -48,7 +48,8 @@ def build(settings: IngestSettings, runtime: Runtime | None = None) -> Service:
     runtime = runtime or Runtime(settings)
     at_once = _pool("previews", settings, settings.preview_children)
     streams = _pool("row streams", settings, settings.reader_children)
-    ground = lay_ground(settings, runtime, at_once.pool, streams.pool)
+    charts = _pool("charts", settings, settings.chart_children)
+    ground = lay_ground(settings, runtime, at_once.pool, streams.pool, charts.pool)
     rooms = [room.assemble(ground) for room in ROOMS]
     Housekeeping(runtime.database, objects=runtime.objects, references=lambda unit: _references(rooms, unit)).schedule(
         runtime.jobs
@@ -58,12 +59,14 @@ def build(settings: IngestSettings, runtime: Runtime | None = None) -> Service:
         runtime=runtime,
         servicers=[servicer for room in rooms for servicer in room.servicers],
         resource_guards={kind: guard for room in rooms for kind, guard in room.guards.items()},
-        background=[at_once, streams],
+        background=[at_once, streams, charts],
         prepare=lambda: _prepare(settings),
     )
 
 
-def lay_ground(settings: IngestSettings, runtime: Runtime, at_once: ComputePool, streams: ComputePool) -> Ground:
+def lay_ground(
+    settings: IngestSettings, runtime: Runtime, at_once: ComputePool, streams: ComputePool, charts: ComputePool
+) -> Ground:
     """What every resource stands on."""
     changes, found = Changes(), DatasetRepository()
     reader = FileReader(runtime.objects, settings)
@@ -77,6 +80,7 @@ def lay_ground(settings: IngestSettings, runtime: Runtime, at_once: ComputePool,
         versions=VersionMaker(found, read_jobs),
         at_once=at_once,
         streams=streams,
+        charts=charts,
     )
 
 

@@ -41,6 +41,12 @@ class ColumnMissing(NotFound):
     domain = DOMAIN
 
 
+class ColumnUnfit(InvalidArgument):
+    """A column is of a type that cannot be used so."""
+
+    domain = DOMAIN
+
+
 def empty(filename: str) -> BadFile:
     """The file holds nothing to read."""
     return BadFile(

@@ -30,6 +30,8 @@ class Ground:
     """Children for short work that a caller waits for."""
     streams: ComputePool
     """Children that stream rows."""
+    charts: ComputePool
+    """Children that draw charts."""
 
 
 @dataclass(frozen=True)

@@ -5,5 +5,5 @@ from sqlalchemy import MetaData
 metadata = MetaData()
 """Every table of the service; each resource's tables.py adds its own."""
 
-TENANT_TABLES = ("dataset", "dataset_version", "dataset_profile")
+TENANT_TABLES = ("dataset", "dataset_version", "dataset_profile", "dataset_report")
 """Tables under row security; beside the kit's, there are no others."""

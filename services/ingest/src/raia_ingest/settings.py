@@ -34,5 +34,9 @@ class IngestSettings(ServiceSettings):
     """Compute children for previews and small uploads, apart from those of jobs."""
     reader_children: int = Field(default=2, ge=1, le=16)
     """Compute children that stream rows to other services."""
+    report_time_limit: float = Field(default=3600, gt=0)
+    """Seconds that an exploratory report may take."""
+    chart_children: int = Field(default=1, ge=1, le=16)
+    """Compute children that draw charts."""
     scratch_folder: Path | None = None
     """Folder for temporary files of the size of a dataset; the system's when unset."""

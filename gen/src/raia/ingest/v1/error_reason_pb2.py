@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!raia/ingest/v1/error_reason.proto\x12\x0eraia.ingest.v1*\x9c\x03\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x45RROR_REASON_FILE_EMPTY\x10\x01\x12 \n\x1c\x45RROR_REASON_FILE_UNREADABLE\x10\x02\x12\x1d\n\x19\x45RROR_REASON_FILE_CORRUPT\x10\x03\x12!\n\x1d\x45RROR_REASON_TOO_MANY_COLUMNS\x10\x04\x12\"\n\x1e\x45RROR_REASON_UPLOAD_INCOMPLETE\x10\x05\x12\"\n\x1e\x45RROR_REASON_DATASET_NOT_READY\x10\x06\x12!\n\x1d\x45RROR_REASON_COLUMN_NOT_FOUND\x10\x07\x12\x1f\n\x1b\x45RROR_REASON_QUOTA_EXCEEDED\x10\x08\x12\x1f\n\x1b\x45RROR_REASON_FILE_ENCRYPTED\x10\t\x12\x1e\n\x1a\x45RROR_REASON_ETAG_MISMATCH\x10\n\x12!\n\x1d\x45RROR_REASON_READ_INTERRUPTED\x10\x0b\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!raia/ingest/v1/error_reason.proto\x12\x0eraia.ingest.v1*\xbc\x03\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x45RROR_REASON_FILE_EMPTY\x10\x01\x12 \n\x1c\x45RROR_REASON_FILE_UNREADABLE\x10\x02\x12\x1d\n\x19\x45RROR_REASON_FILE_CORRUPT\x10\x03\x12!\n\x1d\x45RROR_REASON_TOO_MANY_COLUMNS\x10\x04\x12\"\n\x1e\x45RROR_REASON_UPLOAD_INCOMPLETE\x10\x05\x12\"\n\x1e\x45RROR_REASON_DATASET_NOT_READY\x10\x06\x12!\n\x1d\x45RROR_REASON_COLUMN_NOT_FOUND\x10\x07\x12\x1f\n\x1b\x45RROR_REASON_QUOTA_EXCEEDED\x10\x08\x12\x1f\n\x1b\x45RROR_REASON_FILE_ENCRYPTED\x10\t\x12\x1e\n\x1a\x45RROR_REASON_ETAG_MISMATCH\x10\n\x12!\n\x1d\x45RROR_REASON_READ_INTERRUPTED\x10\x0b\x12\x1e\n\x1a\x45RROR_REASON_CHART_COLUMNS\x10\x32\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'raia.ingest.v1.error_reason
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ERRORREASON']._serialized_start=54
-  _globals['_ERRORREASON']._serialized_end=466
+  _globals['_ERRORREASON']._serialized_end=498
 # @@protoc_insertion_point(module_scope)

@@ -68,6 +68,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The rows stopped coming because the process that read them ended; ask for them again.
     Example: {"reason": "READ_INTERRUPTED", "domain": "raia.ingest", "metadata": {}}
     """
+    ERROR_REASON_CHART_COLUMNS: _ErrorReason.ValueType  # 50
+    """A type of chart does not take these columns: too few, too many, or one of a type that it cannot show.
+    Example: {"reason": "CHART_COLUMNS", "domain": "raia.ingest", "metadata": {"type": "box", "column": "region"}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons in ErrorInfo of ingest's errors, domain "raia.ingest"; on the wire without the prefix. Those that every
@@ -119,5 +123,9 @@ Example: {"reason": "ETAG_MISMATCH", "domain": "raia.ingest", "metadata": {"etag
 ERROR_REASON_READ_INTERRUPTED: ErrorReason.ValueType  # 11
 """The rows stopped coming because the process that read them ended; ask for them again.
 Example: {"reason": "READ_INTERRUPTED", "domain": "raia.ingest", "metadata": {}}
+"""
+ERROR_REASON_CHART_COLUMNS: ErrorReason.ValueType  # 50
+"""A type of chart does not take these columns: too few, too many, or one of a type that it cannot show.
+Example: {"reason": "CHART_COLUMNS", "domain": "raia.ingest", "metadata": {"type": "box", "column": "region"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -26,7 +26,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1craia/ingest/v1/profile.proto\x12\x0eraia.ingest.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbf\x03\n\x0e\x44\x61tasetProfile\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\ndataset_id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12\x0e\n\x06status\x18\x04 \x01(\t\x12\x10\n\x08progress\x18\x05 \x01(\x01\x12\r\n\x05\x65rror\x18\x06 \x01(\t\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x63ompleted_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\trow_count\x18\t \x01(\x03\x12\x14\n\x0c\x63olumn_count\x18\n \x01(\x05\x12\x1b\n\x13\x64uplicate_row_count\x18\x0b \x01(\x03\x12\x14\n\x0cstored_bytes\x18\x0c \x01(\x03\x12.\n\x07\x63olumns\x18\r \x03(\x0b\x32\x1d.raia.ingest.v1.ColumnProfile\x12\x31\n\x0c\x63orrelations\x18\x0e \x03(\x0b\x32\x1b.raia.ingest.v1.Correlation\x12*\n\x05notes\x18\x0f \x03(\x0b\x32\x1b.raia.ingest.v1.ProfileNote\"\xb6\x03\n\rColumnProfile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x15\n\rmissing_count\x18\x03 \x01(\x03\x12\x18\n\x10missing_fraction\x18\x04 \x01(\x01\x12\x16\n\x0e\x64istinct_count\x18\x05 \x01(\x03\x12\x37\n\x07numeric\x18\x06 \x01(\x0b\x32!.raia.ingest.v1.NumericStatisticsH\x00\x88\x01\x01\x12\x31\n\x04text\x18\x07 \x01(\x0b\x32\x1e.raia.ingest.v1.TextStatisticsH\x01\x88\x01\x01\x12\x39\n\x08temporal\x18\x08 \x01(\x0b\x32\".raia.ingest.v1.TemporalStatisticsH\x02\x88\x01\x01\x12/\n\thistogram\x18\t \x03(\x0b\x32\x1c.raia.ingest.v1.HistogramBin\x12.\n\ntop_values\x18\n \x03(\x0b\x32\x1a.raia.ingest.v1.ValueCount\x12\x16\n\x0einfinite_count\x18\x0b \x01(\x03\x42\n\n\x08_numericB\x07\n\x05_textB\x0b\n\t_temporal\"\xf8\x01\n\x11NumericStatistics\x12\x0f\n\x07minimum\x18\x01 \x01(\x01\x12\x0f\n\x07maximum\x18\x02 \x01(\x01\x12\x0c\n\x04mean\x18\x03 \x01(\x01\x12\x1f\n\x12standard_deviation\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12+\n\tquantiles\x18\x05 \x03(\x0b\x32\x18.raia.ingest.v1.Quantile\x12\x12\n\nzero_count\x18\x06 \x01(\x03\x12\x16\n\x0enegative_count\x18\x07 \x01(\x03\x12\x15\n\x08skewness\x18\x08 \x01(\x01H\x01\x88\x01\x01\x42\x15\n\x13_standard_deviationB\x0b\n\t_skewness\".\n\x08Quantile\x12\x13\n\x0bprobability\x18\x01 \x01(\x01\x12\r\n\x05value\x18\x02 \x01(\x01\"j\n\x0eTextStatistics\x12\x16\n\x0eminimum_length\x18\x01 \x01(\x03\x12\x16\n\x0emaximum_length\x18\x02 \x01(\x03\x12\x13\n\x0bmean_length\x18\x03 \x01(\x01\x12\x13\n\x0b\x62lank_count\x18\x04 \x01(\x03\"6\n\x12TemporalStatistics\x12\x0f\n\x07minimum\x18\x01 \x01(\t\x12\x0f\n\x07maximum\x18\x02 \x01(\t\";\n\x0cHistogramBin\x12\r\n\x05lower\x18\x01 \x01(\x01\x12\r\n\x05upper\x18\x02 \x01(\x01\x12\r\n\x05\x63ount\x18\x03 \x01(\x03\"B\n\nValueCount\x12%\n\x05value\x18\x01 \x01(\x0b\x32\x16.google.protobuf.Value\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"c\n\x0b\x43orrelation\x12\x0c\n\x04left\x18\x01 \x01(\t\x12\r\n\x05right\x18\x02 \x01(\t\x12\x18\n\x0b\x63oefficient\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\r\n\x05\x63ount\x18\x04 \x01(\x03\x42\x0e\n\x0c_coefficient\"<\n\x0bProfileNote\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0e\n\x06\x63olumn\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1craia/ingest/v1/profile.proto\x12\x0eraia.ingest.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb4\x04\n\x0e\x44\x61tasetProfile\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\ndataset_id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12\x0e\n\x06status\x18\x04 \x01(\t\x12\x10\n\x08progress\x18\x05 \x01(\x01\x12\r\n\x05\x65rror\x18\x06 \x01(\t\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x63ompleted_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\trow_count\x18\t \x01(\x03\x12\x14\n\x0c\x63olumn_count\x18\n \x01(\x05\x12\x1b\n\x13\x64uplicate_row_count\x18\x0b \x01(\x03\x12\x14\n\x0cstored_bytes\x18\x0c \x01(\x03\x12.\n\x07\x63olumns\x18\r \x03(\x0b\x32\x1d.raia.ingest.v1.ColumnProfile\x12\x31\n\x0c\x63orrelations\x18\x0e \x03(\x0b\x32\x1b.raia.ingest.v1.Correlation\x12*\n\x05notes\x18\x0f \x03(\x0b\x32\x1b.raia.ingest.v1.ProfileNote\x12\x38\n\x10missing_patterns\x18\x10 \x03(\x0b\x32\x1e.raia.ingest.v1.MissingPattern\x12\x39\n\x10missing_together\x18\x11 \x03(\x0b\x32\x1f.raia.ingest.v1.MissingTogether\"0\n\x0eMissingPattern\x12\x0f\n\x07\x63olumns\x18\x01 \x03(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"R\n\x0fMissingTogether\x12\x0c\n\x04left\x18\x01 \x01(\t\x12\r\n\x05right\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x03\x12\x13\n\x0b\x63oefficient\x18\x04 \x01(\x01\"\xb8\x05\n\rColumnProfile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x15\n\rmissing_count\x18\x03 \x01(\x03\x12\x18\n\x10missing_fraction\x18\x04 \x01(\x01\x12\x16\n\x0e\x64istinct_count\x18\x05 \x01(\x03\x12\x37\n\x07numeric\x18\x06 \x01(\x0b\x32!.raia.ingest.v1.NumericStatisticsH\x00\x88\x01\x01\x12\x31\n\x04text\x18\x07 \x01(\x0b\x32\x1e.raia.ingest.v1.TextStatisticsH\x01\x88\x01\x01\x12\x39\n\x08temporal\x18\x08 \x01(\x0b\x32\".raia.ingest.v1.TemporalStatisticsH\x02\x88\x01\x01\x12/\n\thistogram\x18\t \x03(\x0b\x32\x1c.raia.ingest.v1.HistogramBin\x12.\n\ntop_values\x18\n \x03(\x0b\x32\x1a.raia.ingest.v1.ValueCount\x12\x16\n\x0einfinite_count\x18\x0b \x01(\x03\x12\x31\n\tsemantics\x18\x0c \x01(\x0b\x32\x19.raia.ingest.v1.SemanticsH\x03\x88\x01\x01\x12\x38\n\rpersonal_data\x18\r \x01(\x0b\x32\x1c.raia.ingest.v1.PersonalDataH\x04\x88\x01\x01\x12\x35\n\x08outliers\x18\x0e \x01(\x0b\x32\x1e.raia.ingest.v1.RobustOutliersH\x05\x88\x01\x01\x12/\n\x08variants\x18\x0f \x03(\x0b\x32\x1d.raia.ingest.v1.ValueVariantsB\n\n\x08_numericB\x07\n\x05_textB\x0b\n\t_temporalB\x0c\n\n_semanticsB\x10\n\x0e_personal_dataB\x0b\n\t_outliers\"\x8e\x01\n\tSemantics\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x12\n\nconfidence\x18\x02 \x01(\x01\x12\x16\n\x0ematching_count\x18\x03 \x01(\x03\x12\x13\n\x0bother_count\x18\x04 \x01(\x03\x12\x10\n\x08\x65vidence\x18\x05 \x03(\t\x12\x10\n\x08\x63urrency\x18\x06 \x01(\t\x12\x0e\n\x06\x66ormat\x18\x07 \x01(\t\"D\n\x0cPersonalData\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x12\n\nconfidence\x18\x02 \x01(\x01\x12\x12\n\nidentifies\x18\x03 \x01(\t\"\xf8\x01\n\x0eRobustOutliers\x12\x0e\n\x06median\x18\x01 \x01(\x01\x12!\n\x19median_absolute_deviation\x18\x02 \x01(\x01\x12\r\n\x05lower\x18\x03 \x01(\x01\x12\r\n\x05upper\x18\x04 \x01(\x01\x12\x11\n\tlow_count\x18\x05 \x01(\x03\x12\x12\n\nhigh_count\x18\x06 \x01(\x03\x12,\n\x08\x66\x61rthest\x18\x07 \x03(\x0b\x32\x1a.raia.ingest.v1.ValueCount\x12$\n\x17mean_absolute_deviation\x18\x08 \x01(\x01H\x00\x88\x01\x01\x42\x1a\n\x18_mean_absolute_deviation\"M\n\rValueVariants\x12-\n\tspellings\x18\x01 \x03(\x0b\x32\x1a.raia.ingest.v1.ValueCount\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"\xf8\x01\n\x11NumericStatistics\x12\x0f\n\x07minimum\x18\x01 \x01(\x01\x12\x0f\n\x07maximum\x18\x02 \x01(\x01\x12\x0c\n\x04mean\x18\x03 \x01(\x01\x12\x1f\n\x12standard_deviation\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12+\n\tquantiles\x18\x05 \x03(\x0b\x32\x18.raia.ingest.v1.Quantile\x12\x12\n\nzero_count\x18\x06 \x01(\x03\x12\x16\n\x0enegative_count\x18\x07 \x01(\x03\x12\x15\n\x08skewness\x18\x08 \x01(\x01H\x01\x88\x01\x01\x42\x15\n\x13_standard_deviationB\x0b\n\t_skewness\".\n\x08Quantile\x12\x13\n\x0bprobability\x18\x01 \x01(\x01\x12\r\n\x05value\x18\x02 \x01(\x01\"j\n\x0eTextStatistics\x12\x16\n\x0eminimum_length\x18\x01 \x01(\x03\x12\x16\n\x0emaximum_length\x18\x02 \x01(\x03\x12\x13\n\x0bmean_length\x18\x03 \x01(\x01\x12\x13\n\x0b\x62lank_count\x18\x04 \x01(\x03\"6\n\x12TemporalStatistics\x12\x0f\n\x07minimum\x18\x01 \x01(\t\x12\x0f\n\x07maximum\x18\x02 \x01(\t\";\n\x0cHistogramBin\x12\r\n\x05lower\x18\x01 \x01(\x01\x12\r\n\x05upper\x18\x02 \x01(\x01\x12\r\n\x05\x63ount\x18\x03 \x01(\x03\"B\n\nValueCount\x12%\n\x05value\x18\x01 \x01(\x0b\x32\x16.google.protobuf.Value\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"c\n\x0b\x43orrelation\x12\x0c\n\x04left\x18\x01 \x01(\t\x12\r\n\x05right\x18\x02 \x01(\t\x12\x18\n\x0b\x63oefficient\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\r\n\x05\x63ount\x18\x04 \x01(\x03\x42\x0e\n\x0c_coefficient\"<\n\x0bProfileNote\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0e\n\x06\x63olumn\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,23 +34,35 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'raia.ingest.v1.profile_pb2'
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_DATASETPROFILE']._serialized_start=112
-  _globals['_DATASETPROFILE']._serialized_end=559
-  _globals['_COLUMNPROFILE']._serialized_start=562
-  _globals['_COLUMNPROFILE']._serialized_end=1000
-  _globals['_NUMERICSTATISTICS']._serialized_start=1003
-  _globals['_NUMERICSTATISTICS']._serialized_end=1251
-  _globals['_QUANTILE']._serialized_start=1253
-  _globals['_QUANTILE']._serialized_end=1299
-  _globals['_TEXTSTATISTICS']._serialized_start=1301
-  _globals['_TEXTSTATISTICS']._serialized_end=1407
-  _globals['_TEMPORALSTATISTICS']._serialized_start=1409
-  _globals['_TEMPORALSTATISTICS']._serialized_end=1463
-  _globals['_HISTOGRAMBIN']._serialized_start=1465
-  _globals['_HISTOGRAMBIN']._serialized_end=1524
-  _globals['_VALUECOUNT']._serialized_start=1526
-  _globals['_VALUECOUNT']._serialized_end=1592
-  _globals['_CORRELATION']._serialized_start=1594
-  _globals['_CORRELATION']._serialized_end=1693
-  _globals['_PROFILENOTE']._serialized_start=1695
-  _globals['_PROFILENOTE']._serialized_end=1755
+  _globals['_DATASETPROFILE']._serialized_end=676
+  _globals['_MISSINGPATTERN']._serialized_start=678
+  _globals['_MISSINGPATTERN']._serialized_end=726
+  _globals['_MISSINGTOGETHER']._serialized_start=728
+  _globals['_MISSINGTOGETHER']._serialized_end=810
+  _globals['_COLUMNPROFILE']._serialized_start=813
+  _globals['_COLUMNPROFILE']._serialized_end=1509
+  _globals['_SEMANTICS']._serialized_start=1512
+  _globals['_SEMANTICS']._serialized_end=1654
+  _globals['_PERSONALDATA']._serialized_start=1656
+  _globals['_PERSONALDATA']._serialized_end=1724
+  _globals['_ROBUSTOUTLIERS']._serialized_start=1727
+  _globals['_ROBUSTOUTLIERS']._serialized_end=1975
+  _globals['_VALUEVARIANTS']._serialized_start=1977
+  _globals['_VALUEVARIANTS']._serialized_end=2054
+  _globals['_NUMERICSTATISTICS']._serialized_start=2057
+  _globals['_NUMERICSTATISTICS']._serialized_end=2305
+  _globals['_QUANTILE']._serialized_start=2307
+  _globals['_QUANTILE']._serialized_end=2353
+  _globals['_TEXTSTATISTICS']._serialized_start=2355
+  _globals['_TEXTSTATISTICS']._serialized_end=2461
+  _globals['_TEMPORALSTATISTICS']._serialized_start=2463
+  _globals['_TEMPORALSTATISTICS']._serialized_end=2517
+  _globals['_HISTOGRAMBIN']._serialized_start=2519
+  _globals['_HISTOGRAMBIN']._serialized_end=2578
+  _globals['_VALUECOUNT']._serialized_start=2580
+  _globals['_VALUECOUNT']._serialized_end=2646
+  _globals['_CORRELATION']._serialized_start=2648
+  _globals['_CORRELATION']._serialized_end=2747
+  _globals['_PROFILENOTE']._serialized_start=2749
+  _globals['_PROFILENOTE']._serialized_end=2809
 # @@protoc_insertion_point(module_scope)

@@ -41,6 +41,8 @@ class DatasetProfile(_message.Message):
     COLUMNS_FIELD_NUMBER: _builtins.int
     CORRELATIONS_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
+    MISSING_PATTERNS_FIELD_NUMBER: _builtins.int
+    MISSING_TOGETHER_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Made by the server."""
     dataset_id: _builtins.str
@@ -83,6 +85,18 @@ class DatasetProfile(_message.Message):
     def notes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProfileNote]:
         """What the reader should know: renamed headers, mixed types, infinite numbers, all-missing columns."""
 
+    @_builtins.property
+    def missing_patterns(self) -> _containers.RepeatedCompositeFieldContainer[Global___MissingPattern]:
+        """Which columns are missing together, by row: each combination that occurs, the most frequent first, at most 50. The
+        rows on which nothing is missing are a combination of no columns.
+        """
+
+    @_builtins.property
+    def missing_together(self) -> _containers.RepeatedCompositeFieldContainer[Global___MissingTogether]:
+        """Pairs of columns whose missing values fall on the same rows more often, or less often, than chance, the strongest
+        first, at most 100; among the first 100 columns that have missing values.
+        """
+
     def __init__(
         self,
         *,
@@ -101,14 +115,78 @@ class DatasetProfile(_message.Message):
         columns: _abc.Iterable[Global___ColumnProfile] | None = ...,
         correlations: _abc.Iterable[Global___Correlation] | None = ...,
         notes: _abc.Iterable[Global___ProfileNote] | None = ...,
+        missing_patterns: _abc.Iterable[Global___MissingPattern] | None = ...,
+        missing_together: _abc.Iterable[Global___MissingTogether] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "created_at", b"created_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["column_count", b"column_count", "columns", b"columns", "completed_at", b"completed_at", "correlations", b"correlations", "created_at", b"created_at", "dataset_id", b"dataset_id", "duplicate_row_count", b"duplicate_row_count", "error", b"error", "id", b"id", "notes", b"notes", "progress", b"progress", "row_count", b"row_count", "status", b"status", "stored_bytes", b"stored_bytes", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["column_count", b"column_count", "columns", b"columns", "completed_at", b"completed_at", "correlations", b"correlations", "created_at", b"created_at", "dataset_id", b"dataset_id", "duplicate_row_count", b"duplicate_row_count", "error", b"error", "id", b"id", "missing_patterns", b"missing_patterns", "missing_together", b"missing_together", "notes", b"notes", "progress", b"progress", "row_count", b"row_count", "status", b"status", "stored_bytes", b"stored_bytes", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DatasetProfile: _TypeAlias = DatasetProfile  # noqa: Y015
+
+@_typing.final
+class MissingPattern(_message.Message):
+    """A combination of columns that are missing on the same rows, and no others."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLUMNS_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    count: _builtins.int
+    """Rows on which exactly these are missing."""
+    @_builtins.property
+    def columns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The columns, in column order."""
+
+    def __init__(
+        self,
+        *,
+        columns: _abc.Iterable[_builtins.str] | None = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "count", b"count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MissingPattern: _TypeAlias = MissingPattern  # noqa: Y015
+
+@_typing.final
+class MissingTogether(_message.Message):
+    """How the missing values of two columns fall together."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEFT_FIELD_NUMBER: _builtins.int
+    RIGHT_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    COEFFICIENT_FIELD_NUMBER: _builtins.int
+    left: _builtins.str
+    """One column."""
+    right: _builtins.str
+    """The other."""
+    count: _builtins.int
+    """Rows on which both are missing."""
+    coefficient: _builtins.float
+    """Pearson's correlation of "is missing", from -1 (never both) to 1 (always both)."""
+    def __init__(
+        self,
+        *,
+        left: _builtins.str = ...,
+        right: _builtins.str = ...,
+        count: _builtins.int = ...,
+        coefficient: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coefficient", b"coefficient", "count", b"count", "left", b"left", "right", b"right"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MissingTogether: _TypeAlias = MissingTogether  # noqa: Y015
 
 @_typing.final
 class ColumnProfile(_message.Message):
@@ -127,6 +205,10 @@ class ColumnProfile(_message.Message):
     HISTOGRAM_FIELD_NUMBER: _builtins.int
     TOP_VALUES_FIELD_NUMBER: _builtins.int
     INFINITE_COUNT_FIELD_NUMBER: _builtins.int
+    SEMANTICS_FIELD_NUMBER: _builtins.int
+    PERSONAL_DATA_FIELD_NUMBER: _builtins.int
+    OUTLIERS_FIELD_NUMBER: _builtins.int
+    VARIANTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The column's name."""
     type: _builtins.str
@@ -159,6 +241,24 @@ class ColumnProfile(_message.Message):
     def top_values(self) -> _containers.RepeatedCompositeFieldContainer[Global___ValueCount]:
         """The most frequent values, at most 20, ties in value order."""
 
+    @_builtins.property
+    def semantics(self) -> Global___Semantics:
+        """What the values mean, beyond their type; unset for a column without values."""
+
+    @_builtins.property
+    def personal_data(self) -> Global___PersonalData:
+        """Whether the values are about persons; unset when nothing says so."""
+
+    @_builtins.property
+    def outliers(self) -> Global___RobustOutliers:
+        """Values far from the others; numeric columns."""
+
+    @_builtins.property
+    def variants(self) -> _containers.RepeatedCompositeFieldContainer[Global___ValueVariants]:
+        """Spellings that are probably one value: they differ in case, accents, punctuation, blanks or the order of words
+        alone; text columns, the most frequent groups first, at most 20.
+        """
+
     def __init__(
         self,
         *,
@@ -173,13 +273,23 @@ class ColumnProfile(_message.Message):
         histogram: _abc.Iterable[Global___HistogramBin] | None = ...,
         top_values: _abc.Iterable[Global___ValueCount] | None = ...,
         infinite_count: _builtins.int = ...,
+        semantics: Global___Semantics | None = ...,
+        personal_data: Global___PersonalData | None = ...,
+        outliers: Global___RobustOutliers | None = ...,
+        variants: _abc.Iterable[Global___ValueVariants] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_numeric", b"_numeric", "_temporal", b"_temporal", "_text", b"_text", "numeric", b"numeric", "temporal", b"temporal", "text", b"text"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_numeric", b"_numeric", "_outliers", b"_outliers", "_personal_data", b"_personal_data", "_semantics", b"_semantics", "_temporal", b"_temporal", "_text", b"_text", "numeric", b"numeric", "outliers", b"outliers", "personal_data", b"personal_data", "semantics", b"semantics", "temporal", b"temporal", "text", b"text"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_numeric", b"_numeric", "_temporal", b"_temporal", "_text", b"_text", "distinct_count", b"distinct_count", "histogram", b"histogram", "infinite_count", b"infinite_count", "missing_count", b"missing_count", "missing_fraction", b"missing_fraction", "name", b"name", "numeric", b"numeric", "temporal", b"temporal", "text", b"text", "top_values", b"top_values", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_numeric", b"_numeric", "_outliers", b"_outliers", "_personal_data", b"_personal_data", "_semantics", b"_semantics", "_temporal", b"_temporal", "_text", b"_text", "distinct_count", b"distinct_count", "histogram", b"histogram", "infinite_count", b"infinite_count", "missing_count", b"missing_count", "missing_fraction", b"missing_fraction", "name", b"name", "numeric", b"numeric", "outliers", b"outliers", "personal_data", b"personal_data", "semantics", b"semantics", "temporal", b"temporal", "text", b"text", "top_values", b"top_values", "type", b"type", "variants", b"variants"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__numeric: _TypeAlias = _typing.Literal["numeric"]  # noqa: Y015
     _WhichOneofArgType__numeric: _TypeAlias = _typing.Literal["_numeric", b"_numeric"]  # noqa: Y015
+    _WhichOneofReturnType__outliers: _TypeAlias = _typing.Literal["outliers"]  # noqa: Y015
+    _WhichOneofArgType__outliers: _TypeAlias = _typing.Literal["_outliers", b"_outliers"]  # noqa: Y015
+    _WhichOneofReturnType__personal_data: _TypeAlias = _typing.Literal["personal_data"]  # noqa: Y015
+    _WhichOneofArgType__personal_data: _TypeAlias = _typing.Literal["_personal_data", b"_personal_data"]  # noqa: Y015
+    _WhichOneofReturnType__semantics: _TypeAlias = _typing.Literal["semantics"]  # noqa: Y015
+    _WhichOneofArgType__semantics: _TypeAlias = _typing.Literal["_semantics", b"_semantics"]  # noqa: Y015
     _WhichOneofReturnType__temporal: _TypeAlias = _typing.Literal["temporal"]  # noqa: Y015
     _WhichOneofArgType__temporal: _TypeAlias = _typing.Literal["_temporal", b"_temporal"]  # noqa: Y015
     _WhichOneofReturnType__text: _TypeAlias = _typing.Literal["text"]  # noqa: Y015
@@ -187,11 +297,186 @@ class ColumnProfile(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__numeric) -> _WhichOneofReturnType__numeric | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__outliers) -> _WhichOneofReturnType__outliers | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__personal_data) -> _WhichOneofReturnType__personal_data | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__semantics) -> _WhichOneofReturnType__semantics | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__temporal) -> _WhichOneofReturnType__temporal | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__text) -> _WhichOneofReturnType__text | None: ...
 
 Global___ColumnProfile: _TypeAlias = ColumnProfile  # noqa: Y015
+
+@_typing.final
+class Semantics(_message.Message):
+    """What a column's values mean."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    MATCHING_COUNT_FIELD_NUMBER: _builtins.int
+    OTHER_COUNT_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    """"identifier", "date", "datetime", "time", "year", "money", "percentage", "number", "email", "phone", "iban",
+    "payment_card", "latitude", "longitude", "coordinates", "postcode", "country", "currency", "language", "url",
+    "ip_address", "uuid", "policy_number", "person_name", "address", "boolean", "category" or "free_text".
+    """
+    confidence: _builtins.float
+    """How sure that is, from 0 to 1: the share of values that are of the form, weighed by how telling the form is, raised
+    by a name that says the same.
+    """
+    matching_count: _builtins.int
+    """Present values that are of the form, check digits included where it has any."""
+    other_count: _builtins.int
+    """Present values that are not."""
+    currency: _builtins.str
+    """The currency of money, ISO 4217; empty when nothing names it or there are several."""
+    format: _builtins.str
+    """How dates in text are spelled ("dd/mm/yyyy"), or whose postcodes these are ("GB"); empty for others. Spellings that
+    may be either stand beside each other: "dd/mm/yyyy or mm/dd/yyyy".
+    """
+    @_builtins.property
+    def evidence(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Why, a sentence each."""
+
+    def __init__(
+        self,
+        *,
+        type: _builtins.str = ...,
+        confidence: _builtins.float = ...,
+        matching_count: _builtins.int = ...,
+        other_count: _builtins.int = ...,
+        evidence: _abc.Iterable[_builtins.str] | None = ...,
+        currency: _builtins.str = ...,
+        format: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "currency", b"currency", "evidence", b"evidence", "format", b"format", "matching_count", b"matching_count", "other_count", b"other_count", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Semantics: _TypeAlias = Semantics  # noqa: Y015
+
+@_typing.final
+class PersonalData(_message.Message):
+    """What kind of personal data a column holds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    IDENTIFIES_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """"name", "email", "phone", "address", "location", "date_of_birth", "national_id", "bank_account", "payment_card",
+    "ip_address", "account_identifier", "gender" or "age".
+    """
+    confidence: _builtins.float
+    """How sure that is, from 0 to 1."""
+    identifies: _builtins.str
+    """"direct" when a value alone names a person, "indirect" when it takes other columns."""
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        confidence: _builtins.float = ...,
+        identifies: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "identifies", b"identifies", "kind", b"kind"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PersonalData: _TypeAlias = PersonalData  # noqa: Y015
+
+@_typing.final
+class RobustOutliers(_message.Message):
+    """Values far from the median, measured by the median absolute deviation (MAD): |0.6745 (value - median) / MAD| > 3.5."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEDIAN_FIELD_NUMBER: _builtins.int
+    MEDIAN_ABSOLUTE_DEVIATION_FIELD_NUMBER: _builtins.int
+    LOWER_FIELD_NUMBER: _builtins.int
+    UPPER_FIELD_NUMBER: _builtins.int
+    LOW_COUNT_FIELD_NUMBER: _builtins.int
+    HIGH_COUNT_FIELD_NUMBER: _builtins.int
+    FARTHEST_FIELD_NUMBER: _builtins.int
+    MEAN_ABSOLUTE_DEVIATION_FIELD_NUMBER: _builtins.int
+    median: _builtins.float
+    """The median of present, finite values."""
+    median_absolute_deviation: _builtins.float
+    """The median of their distances from it. When it is 0, mean_absolute_deviation is used instead."""
+    lower: _builtins.float
+    """Values below this are outliers."""
+    upper: _builtins.float
+    """Values above this are outliers."""
+    low_count: _builtins.int
+    """Values below lower."""
+    high_count: _builtins.int
+    """Values above upper."""
+    mean_absolute_deviation: _builtins.float
+    """The mean of the distances from the median; set when the median of them is 0."""
+    @_builtins.property
+    def farthest(self) -> _containers.RepeatedCompositeFieldContainer[Global___ValueCount]:
+        """The farthest values and how often they occur, at most 10."""
+
+    def __init__(
+        self,
+        *,
+        median: _builtins.float = ...,
+        median_absolute_deviation: _builtins.float = ...,
+        lower: _builtins.float = ...,
+        upper: _builtins.float = ...,
+        low_count: _builtins.int = ...,
+        high_count: _builtins.int = ...,
+        farthest: _abc.Iterable[Global___ValueCount] | None = ...,
+        mean_absolute_deviation: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_mean_absolute_deviation", b"_mean_absolute_deviation", "mean_absolute_deviation", b"mean_absolute_deviation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_mean_absolute_deviation", b"_mean_absolute_deviation", "farthest", b"farthest", "high_count", b"high_count", "low_count", b"low_count", "lower", b"lower", "mean_absolute_deviation", b"mean_absolute_deviation", "median", b"median", "median_absolute_deviation", b"median_absolute_deviation", "upper", b"upper"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__mean_absolute_deviation: _TypeAlias = _typing.Literal["mean_absolute_deviation"]  # noqa: Y015
+    _WhichOneofArgType__mean_absolute_deviation: _TypeAlias = _typing.Literal["_mean_absolute_deviation", b"_mean_absolute_deviation"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mean_absolute_deviation) -> _WhichOneofReturnType__mean_absolute_deviation | None: ...
+
+Global___RobustOutliers: _TypeAlias = RobustOutliers  # noqa: Y015
+
+@_typing.final
+class ValueVariants(_message.Message):
+    """Spellings of what is probably one value."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SPELLINGS_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    count: _builtins.int
+    """Rows that hold any spelling of the group."""
+    @_builtins.property
+    def spellings(self) -> _containers.RepeatedCompositeFieldContainer[Global___ValueCount]:
+        """The spellings, the most frequent first, at most 10."""
+
+    def __init__(
+        self,
+        *,
+        spellings: _abc.Iterable[Global___ValueCount] | None = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "spellings", b"spellings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ValueVariants: _TypeAlias = ValueVariants  # noqa: Y015
 
 @_typing.final
 class NumericStatistics(_message.Message):

@@ -4,10 +4,10 @@ from google.protobuf.json_format import ParseDict
 from raia.ingest.v1 import profile_pb2
 
 from raia_ingest.datasets.domain import Dataset
-from raia_ingest.profiles.domain import Profile
+from raia_ingest.derived.domain import Derived
 
 
-def to_proto(dataset: Dataset, profile: Profile) -> profile_pb2.DatasetProfile:
+def to_proto(dataset: Dataset, profile: Derived) -> profile_pb2.DatasetProfile:
     """The profile as the contract has it, with the notes of reading before those of profiling."""
     version = dataset.version
     message = profile_pb2.DatasetProfile(
@@ -24,8 +24,8 @@ def to_proto(dataset: Dataset, profile: Profile) -> profile_pb2.DatasetProfile:
     message.created_at.FromDatetime(profile.created_at)
     if profile.completed_at is not None:
         message.completed_at.FromDatetime(profile.completed_at)
-    if profile.statistics is not None:
-        found = dict(profile.statistics)
+    if profile.result is not None:
+        found = dict(profile.result)
         found["notes"] = [*(version.schema_info or {}).get("notes", []), *found["notes"]]
         ParseDict(found, message)
     return message

@@ -1,4 +1,4 @@
-"""What a profile is."""
+"""What is derived from a version, and when it is derived again."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ _RETRY_AFTER = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
-class Profile:
-    """The statistics of one version, or the work on them."""
+class Derived:
+    """A result about one version, or the work on it."""
 
     id: UUID
     dataset_id: UUID
@@ -27,8 +27,8 @@ class Profile:
     job_id: int | None
     created_at: datetime
     completed_at: datetime | None
-    statistics: Mapping[str, Any] | None
-    """What the profiler computed; None until it succeeded."""
+    result: Mapping[str, Any] | None
+    """What was computed; None until it succeeded."""
 
     @property
     def finished(self) -> bool:
@@ -36,7 +36,7 @@ class Profile:
         return self.status not in (PENDING, RUNNING)
 
     def to_be_started_anew(self, now: datetime) -> bool:
-        """Asking again starts a cancelled profile at once, and a failed one when a minute has passed."""
+        """Asking again starts what was cancelled at once, and what failed when a minute has passed."""
         if self.status == CANCELLED:
             return True
         return self.status == FAILED and self.completed_at is not None and now - self.completed_at > _RETRY_AFTER

@@ -1,0 +1,1 @@
+"""Work whose result belongs to one dataset version: started when first asked for, kept for ever."""

@@ -1,0 +1,1 @@
+"""Exploratory reports of dataset versions."""
