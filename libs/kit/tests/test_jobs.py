@@ -1,3 +1,4 @@
+import errno
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -212,6 +213,8 @@ def declare_failing(world: World, error: Exception, **options: Any) -> list[Raia
     [
         (InvalidArgument("no column age", reason="COLUMN_NOT_FOUND"), "COLUMN_NOT_FOUND", "no column age"),
         (ZeroDivisionError("secret"), "INTERNAL", "an internal error ended this job"),
+        (OSError(errno.ENOSPC, "secret"), "STORAGE_FULL", "storage is full; nothing was written"),
+        (OSError(errno.EACCES, "secret"), "INTERNAL", "an internal error ended this job"),
         (Unavailable("still away", reason="AWAY"), "AWAY", "still away"),
     ],
 )

@@ -1,5 +1,6 @@
 """Errors on their way out and in."""
 
+import errno
 from typing import Any
 from urllib.parse import quote
 
@@ -26,6 +27,14 @@ pytestmark = pytest.mark.fast
 
 def all_errors() -> list[type[RaiaError]]:
     return [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, RaiaError)]
+
+
+def test_a_full_disk_is_told_and_other_faults_are_not() -> None:
+    full = as_raia_error(OSError(errno.ENOSPC, "/secret"))
+    assert (full.kind, full.reason, full.message) == (
+        Kind.RESOURCE_EXHAUSTED, "STORAGE_FULL", "storage is full; nothing was written",
+    )  # fmt: skip
+    assert as_raia_error(OSError(errno.EACCES, "/secret")).kind is Kind.INTERNAL
 
 
 @pytest.mark.parametrize("kind", Kind)

@@ -6,7 +6,6 @@ log; requests and answers have pipes of their own.
 """
 
 import ctypes
-import errno
 import faulthandler
 import importlib
 import inspect
@@ -23,12 +22,11 @@ from typing import Any
 
 from raia_kit import errors
 from raia_kit.compute_codec import Decoder, encode
-from raia_kit.errors import RaiaError, ResourceExhausted
+from raia_kit.errors import RaiaError, ResourceExhausted, storage_full
 
 _PR_SET_PDEATHSIG = 1
 _PROGRESS_SECONDS = 0.05
 _READ_BYTES = 1 << 20
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def main(arguments: list[str]) -> None:
@@ -98,19 +96,14 @@ def _serve(request: dict[str, Any], sender: _Sender) -> None:
     except MemoryError:
         too_much = "the computation needs more memory than it may use"
         answer = encode({"error": describe(ResourceExhausted(too_much, reason="COMPUTE_MEMORY_EXCEEDED"))})
-    except OSError as error:
-        answer = encode({"error": describe(_full())} if error.errno in _FULL else _crashed(error))
     except BaseException as error:  # the parent logs it, and the caller sees an internal error
-        answer = encode(_crashed(error))
+        full = storage_full(error)
+        answer = encode({"error": describe(full)} if full else _crashed(error))
     sender.send(answer)
 
 
 def _crashed(error: BaseException) -> dict[str, Any]:
     return {"crash": {"type": type(error).__name__, "traceback": traceback.format_exc()}}
-
-
-def _full() -> ResourceExhausted:
-    return ResourceExhausted("storage is full; nothing was written", reason="STORAGE_FULL", retry_after=60.0)
 
 
 def _find(function: str) -> Callable[..., Any]:

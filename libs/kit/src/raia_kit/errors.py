@@ -1,5 +1,6 @@
 """Errors that know no transport: a kind, a reason from the package's error_reason.proto, metadata, field violations."""
 
+import errno
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -137,6 +138,13 @@ class DeadlineExceeded(RaiaError):
     """The time allowed ran out."""
 
     kind = Kind.DEADLINE_EXCEEDED
+
+
+def storage_full(error: BaseException) -> ResourceExhausted | None:
+    """What a caller may see of an ``OSError`` for want of room on the disk; None for any other error."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ResourceExhausted("storage is full; nothing was written", reason="STORAGE_FULL", retry_after=60.0)
+    return None
 
 
 class Unavailable(RaiaError):

@@ -90,7 +90,7 @@ def as_raia_error(error: BaseException) -> RaiaError:
         return error
     if isinstance(error, grpc.RpcError):
         return from_rpc_error(error)
-    return RaiaError(INTERNAL_MESSAGE, reason=INTERNAL_REASON)
+    return errors.storage_full(error) or RaiaError(INTERNAL_MESSAGE, reason=INTERNAL_REASON)
 
 
 def to_status(error: BaseException, *, service: str = "", request_id: str = "") -> status_pb2.Status:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from raia_kit.compute import ComputePool
 from raia_kit.database import Database, UnitOfWork
-from raia_kit.errors import Cancelled, DeadlineExceeded, Kind, RaiaError
+from raia_kit.errors import Cancelled, DeadlineExceeded, Kind, RaiaError, storage_full
 from raia_kit.jobs import metrics, rows
 from raia_kit.jobs.job import Control, Job, opened
 from raia_kit.jobs.record import JobRecord, JobTakenOver, JobTask
@@ -97,7 +97,7 @@ class Runner:
         if isinstance(error, RaiaError):
             return error
         _LOG.error("job %s (%s) raised %s", record.id, record.kind, type(error).__name__, exc_info=error)
-        return JobFailed("an internal error ended this job", reason="INTERNAL")
+        return storage_full(error) or JobFailed("an internal error ended this job", reason="INTERNAL")
 
     def _retry(self, task: JobTask, record: JobRecord, error: RaiaError) -> str:
         pause = min(_LONGEST_RETRY, task.retry_seconds * 2**record.retries) * random.uniform(0.75, 1.25)  # noqa: S311
