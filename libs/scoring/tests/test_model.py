@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from raia_scoring.estimators import ALGORITHMS
+from raia_scoring.rows import rows_to_frame
 from scipy.special import expit, softmax
 
 from .models import CASES, fitted, table
@@ -82,3 +83,24 @@ def test_rows_do_not_influence_each_other():
 
 def test_the_table_of_algorithms():
     assert {case[0] for case in CASES} == set(ALGORITHMS)
+
+
+@pytest.mark.parametrize("case", CASES, ids=map(name, CASES))
+def test_a_row_is_scored_alone_as_among_others(case):
+    model = fitted(*case)
+    frame = table(rows=60, seed=8)
+    assert frame["city"].isna().any()
+    encoded, margin = model.encode(frame), model.margin(frame)
+    for place in range(len(frame)):
+        for given in (frame.iloc[[place]], rows_to_frame([_sent(frame, place)], model.signature)[0]):
+            assert np.array_equal(model.encode(given)[0], encoded[place])
+            assert np.allclose(model.margin(given)[0], margin[place], atol=TOLERANCE[model.precision])
+
+
+def _sent(frame, place):
+    """A row of the table as callers send it, what is missing as null."""
+    row = frame.drop(columns="ignored").iloc[place].to_dict()
+    return {
+        key: None if value is None or value != value else bool(value) if key == "member" else value
+        for key, value in row.items()
+    }

@@ -49,6 +49,13 @@ def test_columns_not_given_are_missing():
     assert [text.partition(":")[0] for text in warnings[0]] == ["income", "city", "member"]
 
 
+def test_a_row_s_warnings_are_few():
+    inputs = tuple(FeatureSpec(f"c{number}", "numeric", minimum=0.0, maximum=1.0) for number in range(100))
+    _, warnings = rows_to_frame([{}, {"c3": 1.0}], Signature(inputs))
+    assert [len(each) for each in warnings] == [21, 21]
+    assert [each[-1] for each in warnings] == ["… and 80 more", "… and 79 more"]
+
+
 @pytest.mark.parametrize(
     ("change", "column"),
     [

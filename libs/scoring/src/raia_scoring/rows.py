@@ -10,6 +10,26 @@ import pandas as pd
 from raia_scoring.errors import RowInvalid, bad_row
 from raia_scoring.signature import NUMERIC, FeatureSpec, Signature
 
+MOST_WARNINGS = 20
+"""Warnings that are told of one row."""
+
+
+class _Oddities:
+    """What is odd about one row: the first few in words, the rest counted."""
+
+    def __init__(self) -> None:
+        self._told: list[str] = []
+        self._more = 0
+
+    def append(self, text: str) -> None:
+        if len(self._told) < MOST_WARNINGS:
+            self._told.append(text)
+        else:
+            self._more += 1
+
+    def listed(self) -> list[str]:
+        return [*self._told, f"… and {self._more:,} more"] if self._more else self._told
+
 
 def rows_to_frame(rows: Sequence[Mapping[str, Any]], signature: Signature) -> tuple[pd.DataFrame, list[list[str]]]:
     """The rows as a frame of the signature's columns, and for each row what was odd about it.
@@ -20,12 +40,12 @@ def rows_to_frame(rows: Sequence[Mapping[str, Any]], signature: Signature) -> tu
     ``"12"``, not booleans, since a text that looks like a number may be a code), a categorical one texts and booleans.
     """
     known = {spec.name for spec in signature.inputs}
-    warnings: list[list[str]] = []
+    warnings: list[_Oddities] = []
     for number, row in enumerate(rows):
         for name in row:
             if name not in known:
                 raise bad_row(number, name, f"the model takes no such column; it takes {_listed(signature.names)}")
-        warnings.append([])
+        warnings.append(_Oddities())
     columns: dict[str, np.ndarray] = {}
     for spec in signature.inputs:
         read = _number if spec.kind == NUMERIC else _Categories(spec)
@@ -34,7 +54,7 @@ def rows_to_frame(rows: Sequence[Mapping[str, Any]], signature: Signature) -> tu
         column[:] = values
         columns[spec.name] = column
     frame = pd.DataFrame(columns, index=pd.RangeIndex(len(rows)), columns=pd.Index(signature.names, dtype=object))
-    return frame, warnings
+    return frame, [odd.listed() for odd in warnings]
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -42,7 +62,7 @@ def _listed(names: Sequence[str]) -> str:
     return shown if len(names) <= 20 else f"{shown} and {len(names) - 20} more"
 
 
-def _absent(spec: FeatureSpec, row: Mapping[str, Any], warnings: list[str]) -> bool:
+def _absent(spec: FeatureSpec, row: Mapping[str, Any], warnings: _Oddities) -> bool:
     if spec.name not in row:
         warnings.append(f"{spec.name}: not given; treated as missing")
         return True
@@ -53,7 +73,7 @@ def _absent(spec: FeatureSpec, row: Mapping[str, Any], warnings: list[str]) -> b
     return False
 
 
-def _number(number: int, spec: FeatureSpec, row: Mapping[str, Any], warnings: list[str]) -> float:
+def _number(number: int, spec: FeatureSpec, row: Mapping[str, Any], warnings: _Oddities) -> float:
     if _absent(spec, row, warnings):
         return math.nan
     value = row[spec.name]
@@ -74,7 +94,7 @@ class _Categories:
     def __init__(self, spec: FeatureSpec) -> None:
         self._seen = frozenset(spec.categories)
 
-    def __call__(self, number: int, spec: FeatureSpec, row: Mapping[str, Any], warnings: list[str]) -> str | None:
+    def __call__(self, number: int, spec: FeatureSpec, row: Mapping[str, Any], warnings: _Oddities) -> str | None:
         if _absent(spec, row, warnings):
             return None
         value = row[spec.name]

@@ -9,6 +9,8 @@ import pandas as pd
 
 NUMERIC: Literal["numeric"] = "numeric"
 CATEGORICAL: Literal["categorical"] = "categorical"
+LARGEST_NUMBER = 1e38
+"""Numbers beyond it count as it: estimators that compute with 32 bits hold no greater ones, and squares stay finite."""
 MOST_CATEGORIES = 1000
 """Categories that a signature lists; a column with more has its most frequent ones listed."""
 
@@ -75,12 +77,13 @@ def _spec(value: Mapping[str, Any]) -> FeatureSpec:
 def canonical(frame: pd.DataFrame, signature: Signature) -> pd.DataFrame:
     """The columns of the signature in their order and in the types that models see; (n, inputs).
 
-    Numeric columns become float64 with NaN for missing and for infinite values. Categorical ones become texts, or None
-    for missing: booleans ``true`` and ``false``, whole numbers without a decimal point. Other columns are left out.
+    Numeric columns become float64 up to ``LARGEST_NUMBER``, with NaN for missing and for infinite values. Categorical
+    ones become texts, or NaN for missing: booleans ``true`` and ``false``, whole numbers without a decimal point.
+    Other columns are left out.
     Raises ``KeyError`` when a column of the signature is not there.
     """
     columns = {
-        spec.name: numbers(frame[spec.name]) if spec.kind == NUMERIC else texts(frame[spec.name])
+        spec.name: numbers(frame[spec.name]) if spec.kind == NUMERIC else _categories(frame[spec.name])
         for spec in signature.inputs
     }
     # Columns are made one by one and put together at once: a frame that grows copies itself each time.
@@ -88,10 +91,10 @@ def canonical(frame: pd.DataFrame, signature: Signature) -> pd.DataFrame:
 
 
 def numbers(values: "pd.Series[Any]") -> np.ndarray:
-    """The values as float64, (n,), with NaN for what is missing or infinite."""
+    """The values as float64 up to ``LARGEST_NUMBER``, (n,), with NaN for what is missing or infinite."""
     found: np.ndarray = pd.to_numeric(values, errors="raise").to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
     found[~np.isfinite(found)] = np.nan
-    return found
+    return np.clip(found, -LARGEST_NUMBER, LARGEST_NUMBER, out=found)
 
 
 def texts(values: "pd.Series[Any]") -> np.ndarray:
@@ -103,12 +106,21 @@ def texts(values: "pd.Series[Any]") -> np.ndarray:
 
 
 def label(value: object) -> str:
-    """A value as the text of a category or class: ``true``, ``3`` for 3 and 3.0, ``3.5``, texts as they are."""
+    """A value as the text of a category or class: ``true``, ``3`` for 3 and 3.0, ``3.5``, texts as they are.
+
+    NUL, which PostgreSQL stores in no text, becomes the replacement character.
+    """
     if isinstance(value, bool | np.bool_):
         return "true" if value else "false"
     if isinstance(value, float | np.floating) and float(value).is_integer() and abs(float(value)) < 2**53:
         return str(int(value))
-    return str(value)
+    return str(value).replace("\0", "\ufffd")
+
+
+def _categories(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    # One type and one missing value whatever the rows hold: left to itself pandas makes NaN of None in a column with
+    # any text and keeps it in one without, and an encoder that has learnt the one does not know the other.
+    return pd.Series([np.nan if text is None else text for text in texts(values)], dtype=object)
 
 
 def _plain(values: "pd.Series[Any]") -> Sequence[object]:

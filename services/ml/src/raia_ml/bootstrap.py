@@ -10,6 +10,7 @@ from raia.ml.v1 import (
 from raia_kit.compute import ComputePool
 from raia_kit.housekeeping import Housekeeping
 from raia_kit.runtime import Runtime
+from raia_kit.scratch import clear_scratch
 from raia_kit.server import Servicer
 from raia_kit.service import Service
 
@@ -60,6 +61,7 @@ class PoolPart:
 
 def build(settings: MlSettings, runtime: Runtime | None = None) -> Service:
     """The service, composed, on the runtime that the settings describe unless one is given."""
+    clear_scratch("ml", settings.scratch_folder)
     runtime = runtime or Runtime(settings)
     models, runs, gates = ModelRepository(), RunRepository(), GateRepository()
     gate = Gate(gates)

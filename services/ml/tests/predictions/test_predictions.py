@@ -3,6 +3,7 @@
 import math
 
 import grpc
+import pyarrow as pa
 import pytest
 from raia_scoring import load
 
@@ -81,6 +82,33 @@ def test_bad_rows_name_row_and_column_and_keep_nothing(rig, scientist, model, ro
     assert (failure.code, failure.reason) == (CODE.INVALID_ARGUMENT, "ROW_INVALID")
     assert failure.metadata == {"row": "1", "column": column}
     assert rig.rows("select 1 from model_prediction where model_id = %s", model.id) == []
+
+
+ALGORITHMS = ["logistic_regression", "random_forest", "hist_gradient_boosting", "xgboost", "lightgbm"]
+
+
+@pytest.mark.parametrize("algorithm", [*ALGORITHMS, "ridge", "linear_regression"])
+def test_absurd_numbers_get_an_answer_and_a_warning(rig, scientist, loans, algorithm):
+    regression = algorithm not in ALGORITHMS
+    wanted = {"target": "z"} if regression else {"excluded_columns": ["z"]}
+    table = loans.append_column("z", pa.array([float(number % 17) for number in range(loans.num_rows)]))
+    model = rig.trained(scientist, table, algorithm=algorithm, **wanted)
+    rows = [{"income": value} for value in (1.7e308, -1.7e308, 3.5e38, 5e-324)]
+    for each in rig.predict(scientist, model.id, *rows).predictions:
+        assert any("outside the range" in text for text in each.warnings)
+        assert math.isfinite(each.prediction.number_value if regression else each.confidence)
+
+
+def test_columns_of_absurd_numbers_are_learnt_from(rig, scientist, loans):
+    for algorithm in ALGORITHMS:
+        huge = pa.array([(-1) ** number * 1.7e308 for number in range(loans.num_rows)])
+        model = rig.trained(scientist, loans.append_column("huge", huge), algorithm=algorithm)
+        assert len(rig.predict(scientist, model.id, ROW | {"huge": 1e300}).predictions) == 1
+
+
+def test_texts_that_cannot_be_kept_are_refused(rig, scientist, model):
+    failure = failure_of(lambda: rig.predict(scientist, model.id, ROW | {"city": "Ro\0me"}))
+    assert (failure.code, failure.reason) == (CODE.INVALID_ARGUMENT, "INVALID_FIELD")
 
 
 def test_an_empty_row_is_all_missing(rig, scientist, model):

@@ -1,7 +1,10 @@
 """Trainings through the running service: what is made, what is refused, what survives."""
 
+import errno
+import math
 import os
 import signal
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
@@ -13,6 +16,7 @@ import pyarrow as pa
 import pytest
 from raia.auth.v1 import access_pb2
 from raia.ml.v1 import training_service_pb2 as pb2
+from raia_ml.runs.datasets import Datasets
 
 from ..rig import Rig, failure_of, wait_until
 
@@ -33,6 +37,13 @@ def long_table(rows=8_000):
     random = np.random.default_rng(0)
     columns = {f"c{number}": random.normal(size=rows) for number in range(12)}
     return pa.table({**columns, "y": random.integers(0, 2, rows)})
+
+
+def gone():
+    """The id of a process that has ended."""
+    process = subprocess.Popen(["true"])
+    process.wait()
+    return process.pid
 
 
 LONG = {"algorithm": "random_forest", "parameters": {"n_estimators": 100}, "folds": 2}
@@ -99,6 +110,39 @@ def test_parameters_are_checked(rig, scientist, loans):
     assert (failure.code, failure.reason) == (CODE.INVALID_ARGUMENT, "PARAMETER_INVALID")
     assert failure.metadata["parameter"] == "max_depht"
     assert "did you mean max_depth?" in failure.message
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, "x", None, {"a": 1}, [1]])
+def test_parameters_that_are_no_numbers_are_refused(rig, scientist, loans, value):
+    request = pb2.TrainModelRequest(dataset_id=rig.tables.add(loans), target="y", algorithm="ridge", name="x")
+    request.parameters.update({"alpha": value})
+    failure = failure_of(lambda: rig.runs.TrainModel(request, metadata=scientist.metadata))
+    assert (failure.code, failure.reason) == (CODE.INVALID_ARGUMENT, "PARAMETER_INVALID")
+
+
+def test_texts_that_the_database_cannot_hold_are_learnt_from_all_the_same(rig, scientist, loans):
+    city = pa.array([f"{name}\0" for name in loans["city"].to_pylist()])
+    model = rig.trained(scientist, loans.set_column(1, "city", city))
+    assert list(model.signature.inputs[1].categories) == ["Lima\ufffd", "Oslo\ufffd", "Rome\ufffd"]
+
+
+def test_runs_on_many_columns_can_be_listed(rig, scientist, loans):
+    for number in range(3000):
+        loans = loans.append_column(f"a constant column {number}", pa.array([1.0] * loans.num_rows))
+    run = rig.ended(scientist, rig.begin(scientist, loans))
+    assert len(run.warnings) == 50
+    assert run.warnings[-1] == "… and 2,951 more"
+    info = rig.get(scientist, run.model_id).training_data_info
+    assert (len(info["dropped_columns"]), info["dropped_column_count"]) == (1000, 3000)
+
+
+def test_a_full_disk_is_told(rig, scientist, loans, monkeypatch):
+    def full(*_arguments, **_named):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Datasets, "fetch", full)
+    run = rig.ended(scientist, rig.begin(scientist, loans))
+    assert (run.status, run.error) == ("failed", "storage is full; nothing was written")
 
 
 def test_a_dataset_that_is_not_there_or_not_read(rig, scientist, loans):
@@ -254,7 +298,10 @@ def test_a_service_that_stops_leaves_its_trainings_to_the_next(postgres, tmp_pat
             run = begin_long(rig, scientist, rig.tables.add(long_table()))
             wait_until(lambda: rig.run(scientist, run.id).progress > 0.05, 60)
             rig.stop()
+            left = tmp_path / f"raia-ml-{gone()}-left"
+            left.mkdir()
             rig.start()
+            assert not left.exists()
             rig.reload()
             ended = rig.ended(scientist, run)
             assert (ended.status, ended.version) == ("succeeded", 1)

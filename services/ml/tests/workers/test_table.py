@@ -37,6 +37,7 @@ def reason(target, values, **columns):
         ([None] * 40, "TARGET_UNUSABLE", "no values"),
         ([f"id {number}" for number in range(200)], "TARGET_UNUSABLE", "200 different values"),
         (["x"] * 39 + ["y"], "TARGET_UNUSABLE", "class 'y' has one row"),
+        (["x", "y" * 501] * 20, "TARGET_UNUSABLE", "at most 500 characters"),
         ([2.5] * 40, "TARGET_UNUSABLE", "all rows have the value"),
         (["x", "y"] * 5, "DATA_INSUFFICIENT", "too few"),
         (["x", "y"] * 5 + [None] * 40, "DATA_INSUFFICIENT", "only 10 rows"),
@@ -98,6 +99,17 @@ def test_rows_without_a_target_are_left_out_and_numbers_kept():
     assert any("20 rows are left out" in text for text in prepared.warnings)
 
 
+@pytest.mark.parametrize("scale", [1.1e15, 1e308])
+def test_targets_beyond_what_can_be_learnt(scale):
+    with pytest.raises(DataUnusable, match="larger unit"):
+        prepare(table(t=[-1.0, *RANDOM.random(ROWS - 2), -scale]), "t", "regression", ())
+
+
+def test_infinity_is_no_class():
+    prepared, _ = ready(table(t=[0.0, 1.0, np.inf] * 20), "t", "classification")
+    assert (prepared.classes, len(prepared.target)) == (("0", "1"), 40)
+
+
 def test_infinite_targets_are_left_out():
     values = RANDOM.normal(size=ROWS)
     values[3], values[5] = np.inf, np.nan
@@ -142,6 +154,7 @@ def test_excluded_columns():
     prepared, specs = ready(table(other=list(range(ROWS))), excluded=["other"])
     assert set(specs) == {"a"}
     assert prepared.dropped == [{"column": "other", "reason": "excluded on request"}]
+    assert not any("other" in text for text in prepared.warnings)
 
 
 def test_no_column_left():

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf.json_format import ParseDict
-from google.protobuf.struct_pb2 import Struct
+from google.protobuf.struct_pb2 import Struct, Value
 from raia.ml.v1 import model_pb2
 
 from raia_ml.models.domain import Model, Version
@@ -50,6 +50,20 @@ def _set_version(message: model_pb2.Model, version: Version, details: bool) -> N
 def struct(values: Mapping[str, Any]) -> Struct:
     """JSON values as a protobuf struct."""
     return ParseDict(dict(values), Struct())
+
+
+def plain(message: Struct) -> dict[str, Any]:
+    """A struct as JSON values, numbers as float; NaN and infinite ones too, which JSON lacks."""
+    return {name: _plain(value) for name, value in message.fields.items()}
+
+
+def _plain(message: Value) -> Any:
+    kind = message.WhichOneof("kind")
+    if kind == "struct_value":
+        return plain(message.struct_value)
+    if kind == "list_value":
+        return [_plain(value) for value in message.list_value.values]
+    return None if kind in (None, "null_value") else getattr(message, kind)
 
 
 def _metric(figure: Mapping[str, Any]) -> model_pb2.Metric:

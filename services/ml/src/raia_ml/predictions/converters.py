@@ -1,7 +1,5 @@
 """Predictions between the domain and the contract."""
 
-from typing import Any
-
 from google.protobuf.struct_pb2 import Struct, Value
 from raia.ml.v1 import prediction_service_pb2
 
@@ -22,17 +20,3 @@ def to_proto(prediction: Prediction, model_id: str, row: Struct) -> prediction_s
     )
     message.timestamp.FromDatetime(prediction.timestamp)
     return message
-
-
-def row_of(message: Struct) -> dict[str, Any]:
-    """A struct as JSON values, numbers as float."""
-    return {name: _value(value) for name, value in message.fields.items()}
-
-
-def _value(message: Value) -> Any:
-    kind = message.WhichOneof("kind")
-    if kind == "struct_value":
-        return row_of(message.struct_value)
-    if kind == "list_value":
-        return [_value(each) for each in message.list_value.values]
-    return None if kind in (None, "null_value") else getattr(message, kind)

@@ -8,6 +8,7 @@ from uuid import UUID
 from raia_kit.compute import ComputePool
 from raia_kit.context import Call, final_unit
 from raia_kit.database import Database
+from raia_kit.interceptors.deadline import remaining
 
 from raia_ml.artifacts.files import ArtefactFiles
 from raia_ml.errors import missing, not_deployed, not_ready
@@ -47,7 +48,11 @@ class PredictionService:
         with self._files.open(version.object_key, version.digest) as path:
             arguments = {"path": str(path), "sha256": version.digest, "rows": rows}
             answers = self._pool.run(
-                _PREDICT, arguments, time_limit=self._time_limit, affinity=version.digest, share=str(call.org_id)
+                _PREDICT,
+                arguments,
+                time_limit=min(self._time_limit, remaining(call)),
+                affinity=version.digest,
+                share=str(call.org_id),
             )
         made = [Made(input_data=row, **answer) for row, answer in zip(rows, answers, strict=True)]
         call.audit_details.update({"version": version.number, "digest": version.digest, "rows": len(made)})

@@ -6,7 +6,8 @@ import grpc
 from raia.ml.v1 import prediction_service_pb2, prediction_service_pb2_grpc
 from raia_kit.context import current_call
 
-from raia_ml.predictions.converters import row_of, to_proto
+from raia_ml.models.converters import plain
+from raia_ml.predictions.converters import to_proto
 from raia_ml.predictions.service import PredictionService
 
 
@@ -20,7 +21,7 @@ class PredictionServicer(prediction_service_pb2_grpc.PredictionServiceServicer):
         self, request: prediction_service_pb2.PredictRequest, _context: grpc.ServicerContext
     ) -> prediction_service_pb2.PredictResponse:
         """Predicts for rows."""
-        rows = [row_of(row) for row in request.rows]
+        rows = [plain(row) for row in request.rows]
         version, found = self._predictions.predict(current_call(), UUID(request.model_id), request.version, rows)
         return prediction_service_pb2.PredictResponse(
             model_id=request.model_id,

@@ -189,10 +189,11 @@ def _check_columns(wanted: Wanted, columns: tuple[str, ...]) -> None:
     if wanted.target not in columns:
         shown = ", ".join(columns[:50]) + (" …" if len(columns) > 50 else "")
         raise target_unusable(wanted.target, f"the dataset has no such column; it has {shown}")
+    known = set(columns)
     for name in wanted.excluded:
-        if name not in columns:
+        if name not in known:
             raise InvalidArgument.of_field("excluded_columns", f"the dataset has no column {name[:200]!r}")
-    if not set(columns) - {wanted.target, *wanted.excluded}:
+    if not known - {wanted.target, *wanted.excluded}:
         raise InvalidArgument.of_field("excluded_columns", "no column is left to learn from")
 
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from uuid import UUID
 
 import grpc
-from google.protobuf.json_format import MessageToDict
 from raia.ml.v1 import training_run_pb2, training_service_pb2, training_service_pb2_grpc
 from raia_kit.context import current_call, current_unit
 
+from raia_ml.models.converters import plain
 from raia_ml.runs.converters import to_proto
 from raia_ml.runs.domain import DEFAULT_FOLDS, DEFAULT_TEST_FRACTION
 from raia_ml.runs.service import RunService, Wanted
@@ -30,7 +30,7 @@ class TrainingServicer(training_service_pb2_grpc.TrainingServiceServicer):
             type=request.type,
             algorithm=request.algorithm,
             name=request.name,
-            parameters=MessageToDict(request.parameters),
+            parameters=plain(request.parameters),
             excluded=tuple(dict.fromkeys(request.excluded_columns)),
             test_fraction=request.test_fraction if request.HasField("test_fraction") else DEFAULT_TEST_FRACTION,
             folds=request.folds if request.HasField("folds") else DEFAULT_FOLDS,

@@ -11,6 +11,7 @@ from raia_kit.errors import RaiaError
 from raia_kit.identity import ServiceIdentity
 from raia_kit.jobs import Job, JobQueue, JobRecord
 from raia_kit.objects import ObjectStore, StoredObject
+from raia_kit.scratch import scratch_prefix
 
 from raia_ml.changes import Changes
 from raia_ml.errors import NameTaken
@@ -24,7 +25,6 @@ from raia_ml.settings import MlSettings
 
 TRAINING_JOB = "ml.train"
 _TRAIN = "raia_ml.workers.train:train"
-_SCRATCH_PREFIX = "raia-ml-"
 
 
 class TrainingJobs:
@@ -63,7 +63,7 @@ class TrainingJobs:
             if self._runs.begin(unit, run_id):
                 events.started(unit, run)
             unit.after_commit(self._changes.notify)
-        with tempfile.TemporaryDirectory(prefix=_SCRATCH_PREFIX, dir=self._scratch) as name:
+        with tempfile.TemporaryDirectory(prefix=scratch_prefix("ml"), dir=self._scratch) as name:
             folder = Path(name)
             rows = self._fetch(job, run, folder / "rows.arrow")
             arguments = {

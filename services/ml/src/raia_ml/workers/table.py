@@ -16,6 +16,9 @@ from raia_ml.runs.parameters import CLASSIFICATION, REGRESSION
 
 FEWEST_ROWS = 20
 MOST_CLASSES = 100
+MOST_CLASS_CHARACTERS = 500
+LARGEST_TARGET = 1e15
+"""Libraries that compute with 32 bits learn nothing from greater numbers, and do not say so."""
 _CATEGORY_CHARACTERS = 500_000
 """Characters of categories that a signature lists in all: it is part of every answer about the model."""
 _FEW_VALUES = 10
@@ -76,7 +79,9 @@ def prepare(table: pa.Table, target: str, task: str, excluded: Sequence[str]) ->
         dropped=dropped,
         warnings=warnings,
     )
-    prepared.warnings += [f"column {each['column']!r} is left out: {each['reason']}" for each in dropped]
+    prepared.warnings += [
+        f"column {each['column']!r} is left out: {each['reason']}" for each in dropped if each["column"] not in excluded
+    ]
     for name in (name for name in frame if kinds[name] == NUMERIC):
         infinite = int(np.isinf(pd.to_numeric(prepared.frame[name]).to_numpy(np.float64, na_value=np.nan)).sum())
         if infinite:
@@ -213,6 +218,10 @@ def _classes(target: str, column: pa.ChunkedArray) -> Target:
     if len(counts) > MOST_CLASSES:
         why = f"it has {len(counts):,} different values, more than the {MOST_CLASSES} classes allowed: "
         raise target_unusable(target, why + "is it a number to predict (type regression), or an identifier?")
+    longest = max(map(str, counts.index), key=len)
+    if len(longest) > MOST_CLASS_CHARACTERS:
+        shown = f"{longest[:50]!r}… has {len(longest):,}"
+        raise target_unusable(target, f"a class is named by at most {MOST_CLASS_CHARACTERS} characters, and {shown}")
     rare = [str(name) for name, count in counts.items() if count < 2]
     if rare:
         why = f"the class {rare[0]!r} has one row, which cannot be both learnt and tested: merge or remove such classes"
@@ -233,7 +242,7 @@ def _classes(target: str, column: pa.ChunkedArray) -> Target:
 
 
 def _absent(value: object) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))
+    return value is None or (isinstance(value, float) and not math.isfinite(value))
 
 
 def _class_order(names: Any) -> Any:
@@ -255,6 +264,12 @@ def _numbers(target: str, column: pa.ChunkedArray) -> Target:
     found = values[usable]
     if not len(found) or found.min() == found.max():
         raise target_unusable(target, "it has no two different values")
+    largest = float(np.abs(found).max())
+    if largest > LARGEST_TARGET:
+        why = (
+            f"it has numbers up to {largest:.3g}: learn from a larger unit, so that they stay below {LARGEST_TARGET:g}"
+        )
+        raise target_unusable(target, why)
     warnings = _missing_target(target, len(values) - len(usable) - infinite)
     if infinite:
         warnings.append(f"{infinite:,} rows are left out: their {target!r} is infinite")

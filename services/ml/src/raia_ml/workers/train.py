@@ -26,6 +26,8 @@ from raia_ml.workers.table import Table, prepare, read, specify
 from raia_ml.workers.trainers import TRAINERS, Fitting
 
 Progress = Callable[[float, str], None]
+_MOST_WARNINGS, _MOST_DROPPED = 50, 1000
+"""How much of what is odd about a table of many columns is told: runs are listed with their warnings."""
 _DISTRIBUTIONS = {"scikit-learn": "scikit-learn", "xgboost": "xgboost-cpu", "lightgbm": "lightgbm"}
 
 
@@ -86,7 +88,7 @@ class _Training:
         (folder / "model").write_bytes(data)
         (folder / "holdout_rows").write_bytes(self.table.rows[holdout].astype("<i8").tobytes())
         if self.convergence:
-            self.table.warnings.append("the solver did not converge within max_iter: raise max_iter or lower C")
+            self.table.warnings.insert(0, "the solver did not converge within max_iter: raise max_iter or lower C")
         return self._summary(model, digest(data), figures, training, holdout)
 
     def _split(self) -> tuple[np.ndarray, np.ndarray]:
@@ -164,7 +166,7 @@ class _Training:
             "signature": model.signature.to_json(),
             "parameters": self.parameters,
             "metrics": [figure.to_json() for figure in figures],
-            "warnings": self.table.warnings,
+            "warnings": _told(self.table.warnings),
             "libraries": {**model.libraries, "python": platform.python_version()},
             "encoded_columns": len(model.encoded_sources),
             "margin_scale": model.margin_scale,
@@ -180,7 +182,8 @@ class _Training:
             "training_rows": len(training),
             "holdout_rows": len(holdout),
             "split": "stratified" if table.classes else "random",
-            "dropped_columns": table.dropped,
+            "dropped_columns": table.dropped[:_MOST_DROPPED],
+            "dropped_column_count": len(table.dropped),
         }
         if table.classes:
             facts["classes"] = {
@@ -195,6 +198,12 @@ class _Training:
 
 def _output(model: ScoringModel, frame: pd.DataFrame) -> np.ndarray:
     return model.predict_proba(frame) if model.kind == CLASSIFICATION else model.predict(frame)
+
+
+def _told(warnings: Sequence[str]) -> list[str]:
+    if len(warnings) <= _MOST_WARNINGS:
+        return list(warnings)
+    return [*warnings[: _MOST_WARNINGS - 1], f"… and {len(warnings) - _MOST_WARNINGS + 1:,} more"]
 
 
 def _libraries(library: str) -> dict[str, str]:
