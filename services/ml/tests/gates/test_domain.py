@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
-from raia_ml.gates.domain import Evidence, Policy, judge
+from raia_ml.gates.domain import Decisions, Evidence, Policy, judge
 
 pytestmark = pytest.mark.fast
 
@@ -74,6 +74,34 @@ def verdict(*found, attributes=("sex",), minimum=0.8):
 def test_truth_table(found, allowed):
     assert verdict(*found).allowed is allowed
     assert verdict(*reversed(found)).allowed is allowed
+
+
+def about(**outcome):
+    return evidence({"sex": impact(0.9, favourable_outcome=outcome)})
+
+
+@pytest.mark.parametrize(
+    ("found", "decisions", "fault"),
+    [
+        (about(favourable_class="1"), Decisions("1", 2), ""),
+        (about(favourable_class="1"), Decisions("", 2), ""),
+        (about(favourable_class="1", threshold=0.5), Decisions("1", 2), ""),
+        (about(regression_threshold=3.0, side="above"), Decisions("", 0), ""),
+        (about(favourable_class="2"), Decisions("1", 2), "takes '2' for favourable, and the model records '1'"),
+        (about(favourable_class="1", threshold=0.0), Decisions("1", 2), "judged a threshold of 0, not the model's own"),
+        (about(favourable_class="1", threshold=0.5), Decisions("1", 3), "judged a threshold of 0.5, not the model's"),
+    ],
+)
+def test_a_report_counts_when_it_is_about_the_version_s_own_decisions(found, decisions, fault):
+    policy = Policy(version=3, protected_attributes=("sex",))
+    before = evidence({"sex": impact(0.95, favourable_outcome={"favourable_class": "1"})}, age=1, number=1)
+    for pieces, allowed in (([found], not fault), ([found, before], True)):
+        decided = judge(policy, pieces, model_id=MODEL, version=1, digest=DIGEST, decisions=decisions)
+        assert decided.allowed is allowed
+        (check,) = decided.checks
+        counted = before if fault and len(pieces) > 1 else found
+        assert check.report_id == (counted.report_id if allowed else None)
+        assert allowed or fault in check.message
 
 
 def test_every_attribute_is_needed():

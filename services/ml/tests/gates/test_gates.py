@@ -1,13 +1,15 @@
 """Policies and evidence through the running service."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC
 from uuid import uuid4
 
 import grpc
+import psycopg
 import pytest
 from raia.ml.v1 import gate_service_pb2 as pb2
 
-from ..rig import failure_of
+from ..rig import failure_of, wait_until
 
 CODE = grpc.StatusCode
 FAIR = {"sex": {"disparate_impact": 0.9}}
@@ -62,6 +64,34 @@ def test_policies_of_many_at_once_are_all_kept(rig, officer):
     with ThreadPoolExecutor(8) as pool:
         numbers = list(pool.map(lambda _: rig.policy(officer, "sex").version, range(16)))
     assert sorted(numbers) == list(range(1, 17))
+
+
+def test_of_several_first_policies_one_is_the_first(rig, officer):
+    def first(_):
+        try:
+            return rig.policy(officer, "sex", etag="0").version
+        except grpc.RpcError as error:
+            assert error.code() == CODE.ABORTED, error.details()
+            return None
+
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(first, range(8)))
+    assert [number for number in made if number] == [1]
+    assert policy(rig, officer).version == 1
+
+
+def test_the_latest_report_is_the_one_that_was_recorded_last(rig, scientist, officer, model):
+    """Not the one whose transaction began last: a report may wait long for the model's row."""
+    rig.policy(officer, "sex")
+    with psycopg.connect(rig.service_database.admin_url) as connection, ThreadPoolExecutor(1) as pool:
+        connection.execute("set search_path to raia_ml")
+        connection.execute("select from model where id = %s for update", (model.id,))
+        waiting = pool.submit(rig.report, officer, model, FAIR)
+        wait_until(lambda: rig.rows("select 1 from pg_stat_activity where wait_event_type = 'Lock'"))
+        began = connection.execute("select clock_timestamp()").fetchone()[0]
+        connection.commit()
+        recorded = waiting.result().created_at.ToDatetime(UTC)
+    assert recorded > began
 
 
 def test_evidence_is_kept_once_per_report(rig, scientist, officer, model):

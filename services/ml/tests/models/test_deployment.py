@@ -7,6 +7,8 @@ import grpc
 import psycopg
 import pytest
 from raia.ml.v1 import gate_service_pb2 as pb2
+from raia_kit import context
+from raia_ml.models import deployment
 
 from ..rig import failure_of
 
@@ -127,6 +129,36 @@ def test_etags_guard_both(rig, scientist, officer, fair_model):
     deployed = rig.deploy(scientist, fair_model.id, etag=fair_model.etag)
     assert failure_of(lambda: rig.retire(officer, fair_model.id, etag=fair_model.etag)).reason == "ETAG_MISMATCH"
     assert rig.retire(officer, fair_model.id, etag=deployed.etag).status == "retired"
+
+
+def test_a_report_on_decisions_that_the_model_does_not_make_lets_nothing_pass(rig, scientist, officer, loans):
+    model = rig.trained(scientist, loans, favourable_class="good")
+    rig.policy(officer, "sex")
+    for outcome in ({"favourable_class": "good", "threshold": 0.0}, {"favourable_class": "bad"}):
+        rig.report(officer, model, {"sex": {"disparate_impact": 1.0, "favourable_outcome": outcome}})
+        failure = failure_of(lambda: rig.deploy(scientist, model.id))
+        assert failure.reason == "GATE_REFUSED"
+        assert "counts as no report" in failure.message
+    rig.report(officer, model, {"sex": {"disparate_impact": 0.9, "favourable_outcome": {"favourable_class": "good"}}})
+    assert rig.deploy(scientist, model.id).status == "production"
+
+
+def test_a_refusal_between_the_two_looks_is_kept_too(rig, scientist, officer, fair_model, monkeypatch):
+    """The policy changes after the first transaction and before the one that swaps."""
+    changes = iter([("sex", "age")])
+
+    def final_unit():
+        for attributes in changes:
+            rig.policy(officer, *attributes)
+        return context.final_unit()
+
+    monkeypatch.setattr(deployment, "final_unit", final_unit)
+    failure = failure_of(lambda: rig.deploy(scientist, fair_model.id))
+    assert failure.reason == "GATE_REFUSED"
+    (kept,) = verdicts(rig, scientist, fair_model.id)
+    assert (kept.id, kept.allowed, kept.policy_version) == (failure.metadata["verdict_id"], False, 2)
+    assert rig.events(fair_model.id)[-1] == "DeploymentRefused"
+    assert rig.get(scientist, fair_model.id).status == "draft"
 
 
 def test_withdrawn_evidence_no_longer_counts(rig, scientist, officer, fair_model):

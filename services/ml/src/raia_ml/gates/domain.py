@@ -102,13 +102,51 @@ class Verdict:
         return [check.name for check in self.checks if not check.passed]
 
 
-def judge(policy: Policy, evidence: Sequence[Evidence], *, model_id: UUID, version: int, digest: str) -> Verdict:
+@dataclass(frozen=True)
+class Decisions:
+    """How a version decides when it serves, which is what a report must be about."""
+
+    favourable_class: str = ""
+    """The class in a person's favour that the version records; empty when it records none."""
+    classes: int = 0
+    """How many classes it tells apart; 0 for a regressor."""
+
+    def difference(self, figures: Mapping[str, Any]) -> str:
+        """How the decisions that a report judged differ from these, in words; empty when they do not.
+
+        Whoever asks for a report chooses the favourable outcome: a threshold that selects everybody would make any
+        classifier look fair. For a regressor nothing else than the report says which numbers are favourable.
+        """
+        outcome = figures.get("favourable_outcome")
+        if not isinstance(outcome, Mapping) or not self.classes:
+            return ""
+        found = outcome.get("favourable_class")
+        if self.favourable_class and found and found != self.favourable_class:
+            return f"takes {found!r} for favourable, and the model records {self.favourable_class!r}"
+        threshold = outcome.get("threshold")
+        # Of two classes the likelier one is the one with at least one half.
+        if threshold is not None and not (self.classes == 2 and threshold == 0.5):
+            return f"judged a threshold of {threshold:g}, not the model's own decisions"
+        return ""
+
+
+def judge(
+    policy: Policy,
+    evidence: Sequence[Evidence],
+    *,
+    model_id: UUID,
+    version: int,
+    digest: str,
+    decisions: Decisions | None = None,
+) -> Verdict:
     """What the policy says of a version whose artefact has this digest.
 
-    Each protected attribute must have a fairness report on this very digest whose disparate impact was judged; of
-    several the latest counts, and it must not be below the policy's minimum. Withdrawn evidence, evidence about another
-    digest, and reports that judged nothing (fewer than two groups, no favourable outcome) count as absent.
+    Each protected attribute must have a fairness report on this very digest, about the version's own ``decisions``,
+    whose disparate impact was judged; of several the latest counts, and it must not be below the policy's minimum.
+    Withdrawn evidence, evidence about another digest or about other decisions, and reports that judged nothing (fewer
+    than two groups, no favourable outcome) count as absent.
     """
+    decisions = decisions or Decisions()
     usable = sorted(
         (
             each
@@ -119,7 +157,7 @@ def judge(policy: Policy, evidence: Sequence[Evidence], *, model_id: UUID, versi
         reverse=True,
     )
     if policy.protected_attributes:
-        checks = tuple(_check(name, policy, usable) for name in policy.protected_attributes)
+        checks = tuple(_check(name, policy, usable, decisions) for name in policy.protected_attributes)
     else:
         message = (
             "The organisation's policy names no protected attribute, so nothing can be shown to be fair: a risk "
@@ -129,23 +167,25 @@ def judge(policy: Policy, evidence: Sequence[Evidence], *, model_id: UUID, versi
     return Verdict(model_id=model_id, version=version, digest=digest, policy_version=policy.version, checks=checks)
 
 
-def _check(attribute: str, policy: Policy, evidence: Sequence[Evidence]) -> Check:
+def _check(attribute: str, policy: Policy, evidence: Sequence[Evidence], decisions: Decisions) -> Check:
     name, limit = f"disparate_impact:{attribute}", policy.minimum_disparate_impact
+    why = ""
     for each in evidence:
-        value = _disparate_impact(each.figures.get(attribute))
-        if value is not None:
-            return _judged(name, attribute, value, limit, each.report_id)
-    unjudged = next((each for each in evidence if attribute in each.figures), None)
-    if unjudged is not None:
-        message = (
-            f"{attribute}: report {unjudged.report_id} judged no disparate impact (two groups of at least 30 rows, and "
-            f"a favourable outcome among them, are needed): it counts as no report; at least {limit:.2f} is required."
-        )
-        return Check(name, passed=False, limit=limit, message=message)
-    message = (
-        f"{attribute}: there is no fairness report on this version; a disparate impact of {limit:.2f} is required."
-    )
-    return Check(name, passed=False, limit=limit, message=message)
+        if attribute not in each.figures:
+            continue
+        value = _disparate_impact(each.figures[attribute])
+        if value is None:
+            fault = (
+                "judged no disparate impact (two groups of at least 30 rows, and a favourable outcome among them, are "
+                "needed)"
+            )
+        else:
+            fault = decisions.difference(each.figures[attribute])
+            if not fault:
+                return _judged(name, attribute, value, limit, each.report_id)
+        why = why or f"report {each.report_id} {fault}: it counts as no report; at least {limit:.2f} is required."
+    why = why or f"there is no fairness report on this version; a disparate impact of {limit:.2f} is required."
+    return Check(name, passed=False, limit=limit, message=f"{attribute}: {why}")
 
 
 def _judged(name: str, attribute: str, value: float, limit: float, report_id: UUID) -> Check:

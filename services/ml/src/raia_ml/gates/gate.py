@@ -4,7 +4,7 @@ from uuid import UUID
 
 from raia_kit.database import UnitOfWork
 
-from raia_ml.gates.domain import Verdict, judge
+from raia_ml.gates.domain import Decisions, Verdict, judge
 from raia_ml.gates.repository import GateRepository
 from raia_ml.models.domain import Version
 
@@ -23,7 +23,18 @@ class Gate:
         """
         policy = self._gates.policy(unit, lock="share" if lock else "")
         evidence = self._gates.evidence_of(unit, model_id, version.digest, lock=lock)
-        return judge(policy, evidence, model_id=model_id, version=version.number, digest=version.digest)
+        decisions = Decisions(
+            favourable_class=str(version.training_data_info.get("favourable_class") or ""),
+            classes=len(version.signature["classes"]),
+        )
+        return judge(
+            policy,
+            evidence,
+            model_id=model_id,
+            version=version.number,
+            digest=version.digest,
+            decisions=decisions,
+        )
 
     def record(self, unit: UnitOfWork, verdict: Verdict) -> Verdict:
         """Keeps the verdict."""

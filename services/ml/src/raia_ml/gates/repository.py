@@ -77,7 +77,8 @@ class GateRepository:
         """Keeps evidence; None when there is some of the same report, also by one that commits at the same time."""
         row = unit.session.execute(
             insert(evidence)
-            .values(org_id=unit.tenant, id=new_id(), **values)
+            # The time at hand, under the model's lock: that of the transaction may be earlier than another report's.
+            .values(org_id=unit.tenant, id=new_id(), created_at=func.clock_timestamp(), **values)
             .on_conflict_do_nothing(index_elements=[evidence.c.org_id, evidence.c.report_id])
             .returning(evidence)
         ).first()
@@ -106,6 +107,7 @@ class GateRepository:
                 policy_version=decided.policy_version,
                 checks=[check.to_json() for check in decided.checks],
                 created_by=unit.actor.user_id,
+                created_at=func.clock_timestamp(),
             )
             .returning(verdict.c.created_at)
         ).scalar_one()

@@ -55,6 +55,9 @@ class GateService:
             raise changed(current.etag)
         limit = DEFAULT_MINIMUM if minimum is None else minimum
         made = self._gates.replace_policy(unit, attributes, limit, unit.actor.user_id)
+        if etag and made.version != current.version + 1:
+            # The organisation's first policy has no row that could have been locked: another call made it meanwhile.
+            raise changed(str(made.version - 1))
         call.audit_details.update(
             {
                 "version": made.version,

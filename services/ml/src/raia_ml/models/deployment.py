@@ -36,7 +36,7 @@ class DeploymentService:
                     events.refused(unit, model, refused)
         if refused is not None:
             raise self._refusal(call, model, refused)
-        return self._swap(call, final_unit(), model_id, version, etag)
+        return self._swap(call, final_unit(), model_id, chosen.number, etag)
 
     def retire(self, call: Call, unit: UnitOfWork, model_id: UUID, reason: str, etag: str) -> Model:
         """Takes the version in production out of it; raises ``NotReady`` when there is none, ``EtagMismatch``."""
@@ -60,8 +60,12 @@ class DeploymentService:
             return self._found(unit, model_id)
         verdict = self._gate.evaluate(unit, model_id, chosen, lock=True)
         if not verdict.allowed:
-            # Policy or evidence changed between the two transactions; this one is rolled back.
-            raise self._refusal(call, model, verdict)
+            # Policy or evidence changed between the two transactions. This one is rolled back, so the refusal goes
+            # into another; nothing that it writes waits for what is locked here.
+            with self._database.unit_of_work(call.org_id) as apart:
+                refused = self._gate.record(apart, verdict)
+                events.refused(apart, model, refused)
+            raise self._refusal(call, model, refused)
         recorded = self._gate.record(unit, verdict)
         self._models.swap(unit, current, chosen, recorded.id)
         events.deployed(unit, model, recorded, current.production_version)
