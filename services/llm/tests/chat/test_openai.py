@@ -95,6 +95,26 @@ def test_a_model_that_finds_no_answer_says_so(rig, person, model):
     assert answer.input_tokens == 321
 
 
+@pytest.mark.parametrize("said", ["Thirty days, I believe.", "Thirty days [7].", "Thirty [x]."])
+def test_an_answer_that_rests_on_no_passage_is_none(rig, person, model, said):
+    model.reply = lambda _request: said
+    answer = rig.ask(person, "How many days of annual leave do employees have?")
+    assert (answer.answer, answer.grounded, list(answer.citations)) == ("The documents do not tell.", False, [])
+
+
+def test_what_no_message_may_hold_is_replaced(rig, person, model):
+    body = b'{"model": "m\\ud800", "choices": [{"message": {"content": "Yes \\udc00 [1]."}}], %s}'
+    model.fail[:] = [(200, {}, body % b'"usage": {"prompt_tokens": 1e30, "completion_tokens": -5}')]
+    answer = rig.ask(person, "annual leave of employees")
+    assert (answer.answer, answer.model) == ("Yes ? [1].", "m?")
+    assert (answer.input_tokens, answer.output_tokens) == (2**63 - 1, 0)
+
+
+def test_an_answer_that_is_not_packed_as_it_says_is_a_failure(rig, person, model):
+    model.fail[:] = [(200, {"content-encoding": "gzip"}, b"no gzip")] * 3
+    assert failure_of(lambda: rig.ask(person, "annual leave of employees")).reason == "PROVIDER_FAILED"
+
+
 def test_without_any_passage_the_model_is_not_asked(rig, person, model):
     answer = rig.ask(person, "What is the boiling point of xenon?")
     assert (answer.grounded, answer.provider, answer.model) == (False, "openai", "some-model")
@@ -132,7 +152,16 @@ def test_a_wrong_key_is_told_and_not_tried_again(rig, person, model):
 
 
 @pytest.mark.parametrize(
-    "body", [b"not json", b"[]", b"{}", b'{"choices": []}', b'{"choices": [{"message": {"content": 5}}]}']
+    "body",
+    [
+        b"not json",
+        b"[]",
+        b"{}",
+        b'{"choices": []}',
+        b'{"choices": [{"message": {"content": 5}}]}',
+        b"[" * 100_000,
+        b'{"choices": [{"message": {"content": "a"}}], "usage": {"prompt_tokens": Infinity}}',
+    ],
 )
 def test_an_answer_in_another_form_is_a_failure(rig, person, model, body):
     model.fail[:] = [(200, {}, body)]

@@ -1,8 +1,13 @@
 """Uploads through the running service."""
 
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import grpc
 import psutil
 import pytest
+from raia_kit.errors import ResourceExhausted
+from raia_llm.scratch import scratch_folder
 
 from ..rig import Rig, failure_of, messages, pb2, wait_until
 from ..workers.papers import bomb, encrypted_pdf, pdf, word
@@ -133,6 +138,36 @@ def test_bytes_that_were_changed_on_the_way_are_refused(rig, analyst):
     failure = failure_of(lambda: rig.documents.UploadDocument(changed(), metadata=analyst.metadata))
     assert (failure.code, failure.reason) == (CODE.INVALID_ARGUMENT, "DIGEST_MISMATCH")
     assert not rig.rows("select 1 from document where org_id = %s", analyst.org_id)
+
+
+def test_an_upload_keeps_its_file_when_another_of_the_same_bytes_is_refused(rig, analyst):
+    def refused(_number):
+        return failure_of(lambda: rig.documents.UploadDocument(iter(changed), metadata=analyst.metadata)).reason
+
+    def kept(_number):
+        try:
+            return rig.upload(analyst, POLICY, "kept.md")
+        except grpc.RpcError as error:  # told to send it again
+            assert error.code() is CODE.ABORTED
+            return None
+
+    changed = [*messages(POLICY, "changed.md", finish=False)]
+    changed.append(pb2.UploadDocumentRequest(finish=pb2.UploadDocumentFinish(sha256="0" * 64)))
+    with ThreadPoolExecutor(8) as threads:
+        refusals, uploads = threads.map(refused, range(24)), threads.map(kept, range(24))
+        assert {*refusals} == {"DIGEST_MISMATCH"}
+        made = [document for document in uploads if document is not None]
+    keys = rig.rows("select object_key from document where org_id = %s", analyst.org_id)
+    assert len(keys) == len(made)
+    assert all(rig.runtime.objects.exists(key) for (key,) in keys)
+
+
+@pytest.mark.fast
+def test_a_full_disk_is_told_as_such(tmp_path):
+    with pytest.raises(ResourceExhausted) as raised, scratch_folder(tmp_path):
+        Path("/dev/full").write_bytes(b"more than fits")
+    assert raised.value.reason == "STORAGE_FULL"
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,18 @@ def test_words_are_counted_by_chunk_and_taken_off_again(rig, analyst):
     assert counts(rig, analyst) == {}
 
 
+def test_a_document_of_endless_words_is_counted_in_part(rig, analyst):
+    """A list of codes, say: what is counted stays bounded, and what is not counted is found all the same."""
+    text = " ".join(f"{number:x}q" for number in range(1 << 18, (1 << 18) + 150_000))
+    document = rig.upload(analyst, text, "codes.txt")
+    assert document.status == "ready"
+    assert len(counts(rig, analyst)) == 100_000
+    last = text.rpartition(" ")[2]
+    assert last in rig.search(analyst, last)[0].text
+    rig.delete(analyst, document.id)
+    assert counts(rig, analyst) == {}
+
+
 def test_other_organisations_weigh_their_own_words(rig, analyst):
     rig.upload(analyst, FIRST, "one.txt")
     stranger = rig.hire()

@@ -1,9 +1,12 @@
 """What a file is, by its content."""
 
 import io
+import struct
+import time
 import zipfile
 
 import pytest
+from raia_llm.workers.chunks import chunks
 
 from .papers import pdf, word
 
@@ -29,6 +32,10 @@ def zipped(*names: str) -> bytes:
         ("<html><body>Some words.".encode("utf-16"), "page.html", "html"),
         (pdf([["Some words."]]), "page.txt", "pdf"),
         (word(("Normal", "Some words.")), "page.pdf", "docx"),
+        (b"PKI policy: some words.", "policy.txt", "text"),
+        (b"A PDF begins with %PDF-1.7; some words.", "formats.md", "markdown"),
+        (b"cover\n" + pdf([["Some words."]]), "page.pdf", "pdf"),
+        (b"<!-- a --> <!-- b -->\n<html><p>Some words.", "page", "html"),
     ],
 )
 def test_the_content_decides(extracted, content, filename, file_type):
@@ -67,3 +74,42 @@ def test_what_cannot_be_read_is_named(refused, content, filename, reason, told):
     assert error.reason == reason
     assert told in error.message
     assert error.metadata["filename"] == filename
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    ("signature", "at", "value"),
+    [(b"PK\x01\x02", 6, struct.pack("<H", 99)), (b"PK\x01\x02", 46, b"\xff"), (b"PK\x01\x02", 10, b"\x0e")],
+    ids=["version", "name", "method"],
+)
+def test_archives_that_the_library_cannot_open_are_damaged(refused, signature, at, value):
+    packed = bytearray(word(("Normal", "Some words.")))
+    place = packed.index(signature) + at
+    packed[place : place + len(value)] = value
+    if at == 46:  # the name is said to be UTF-8
+        packed[place - 46 + 8 : place - 46 + 10] = struct.pack("<H", 0x800)
+    assert refused(bytes(packed), "a.docx").reason == "DOCUMENT_UNREADABLE"
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    ("content", "filename"),
+    [
+        ("<!-- note -->" * 600 + "Some words.", "a.md"),
+        ("<!--" * 2000 + "Some words.", "a.txt"),
+        ("words" + " " * 300_000 + "words", "a.txt"),
+        ("words" + "." * 300_000 + "words", "a.txt"),
+        ("words" + "\t" * 300_000 + "words", "a.txt"),
+        ("# words" + " " * 300_000 + "words", "a.md"),
+        ("# words" + " #" * 150_000 + " words", "a.md"),
+        ("words\n" + " \n" * 150_000 + "words", "a.txt"),
+        ("<html><pre>words" + "\t" * 300_000 + "words</pre>", "a.html"),
+        (b"words " * 50_000 + b"\xfc words", "a.txt"),
+    ],
+    ids=["comments", "openings", "spaces", "dots", "tabs", "heading", "marks", "lines", "pre", "latin"],
+)
+def test_long_runs_take_time_in_proportion(extracted, content, filename):
+    begin = time.monotonic()
+    document = extracted(content, filename)
+    assert list(chunks(document))
+    assert time.monotonic() - begin < 5

@@ -14,6 +14,12 @@ def test_encodings_are_detected(extracted, encoding):
 
 
 @pytest.mark.fast
+def test_the_first_letter_that_tells_may_come_late(extracted):
+    text = "plain words\n" * 400_000 + GERMAN * 3
+    assert extracted(text.encode("cp1252")).text == text
+
+
+@pytest.mark.fast
 def test_other_scripts(extracted):
     russian = "Сотрудники имеют право на двадцать пять дней отпуска в год. " * 5
     assert extracted(russian.encode("cp1251")).text == russian
@@ -29,13 +35,17 @@ def test_what_cannot_be_stored_or_seen_is_left_out(extracted):
 
 @pytest.mark.fast
 def test_headings_of_markdown(extracted):
-    text = "intro\n# One #\ntext\n```\n# no heading\n```\n## Two\nThree\n=====\nrow | row\n---\n#hash\n####### seven\n"
+    text = (
+        "intro\n# One #\ntext\n```\n# no heading\n```\n## Two\nThree\n=====\nrow | row\n---\n#hash\n####### seven\n"
+        "# ##\n### C# and F#\t\n"
+    )
     document = extracted(text, "a.md")
     assert document.text == text
     assert [(h.level, h.title, h.start) for h in document.headings] == [
         (1, "One", text.index("# One")),
         (2, "Two", text.index("## Two")),
         (1, "Three", text.index("Three")),
+        (3, "C# and F#", text.index("### C#")),
     ]
 
 

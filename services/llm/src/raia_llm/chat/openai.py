@@ -48,20 +48,20 @@ class OpenAiProvider:
         try:
             text = document["choices"][0]["message"]["content"] or ""
             usage = document.get("usage") or {}
-            tokens = (int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0))
-            model = str(document.get("model") or self.model)
+            tokens = (_count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")))
+            model = _sendable(str(document.get("model") or self.model))
             if not isinstance(text, str):
                 raise TypeError("content is no text")
-        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, IndexError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise self._away("its answer is not in the form of a chat completion", "") from error
-        return reply_of(text, passages, model, tokens)
+        return reply_of(_sendable(text), passages, model, tokens)
 
     def _ask(self, body: dict[str, Any], deadline: float) -> Any:
         pause = _FIRST_PAUSE
         for attempt in range(self._retries + 1):
             try:
                 answer = self._post(body, deadline)
-            except httpx.TransportError as error:
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
                 _LOG.warning("the provider at %s: %s", self._url, type(error).__name__)
                 failure = self._away("it cannot be reached, or takes too long", "")
             else:
@@ -94,7 +94,7 @@ class OpenAiProvider:
     def _document(self, answer: httpx.Response) -> Any:
         try:
             return answer.json()
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self._away("its answer is no JSON", "200") from error
 
     def _away(self, why: str, status: str) -> errors.ProviderAway:
@@ -112,6 +112,16 @@ class OpenAiProvider:
             reason="PROVIDER_FAILED",
             metadata={"provider": self.name, "status": str(status)},
         )
+
+
+def _count(told: Any) -> int:
+    """A number of tokens that fits into an answer of ours."""
+    return min(max(0, int(told or 0)), 2**63 - 1)
+
+
+def _sendable(text: str) -> str:
+    """JSON may hold halves of characters, which no message may."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _retry_header(answer: httpx.Response) -> dict[str, str]:

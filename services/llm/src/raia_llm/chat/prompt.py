@@ -33,7 +33,10 @@ def messages(question: str, passages: Sequence[Passage], fence: str | None = Non
 
 
 def reply_of(text: str, passages: Sequence[Passage], model: str, tokens: tuple[int, int]) -> Reply:
-    """The model's text with its citations numbered anew in the order in which they first stand; invented ones drop."""
+    """The model's text with its citations numbered anew in the order in which they first stand.
+
+    Invented ones drop; a text that rests on no passage is no answer from the documents.
+    """
     spoken = text.strip()
     if not spoken or UNKNOWN in spoken:
         return Reply(NOT_TOLD, [], model, *tokens)
@@ -49,6 +52,8 @@ def reply_of(text: str, passages: Sequence[Passage], model: str, tokens: tuple[i
         return "".join(kept)
 
     shown = _CITATION.sub(renumber, spoken)
+    if not order:
+        return Reply(NOT_TOLD, [], model, *tokens)
     return Reply(shown, [passages[number - 1] for number in order], model, *tokens)
 
 

@@ -10,6 +10,7 @@ from raia_kit.compute import ComputePool
 from raia_kit.context import Call, final_unit
 from raia_kit.database import Database
 from raia_kit.errors import (
+    Aborted,
     DeadlineExceeded,
     InvalidArgument,
     NotFound,
@@ -108,8 +109,11 @@ class UploadService:
         with ExitStack() as stack:
             try:
                 work = self._read(stack, call, stored, filename)
-            except (InvalidArgument, ResourceExhausted):
-                self._discard(call.org_id, stored.key)
+            except RaiaError as error:
+                if not self._objects.exists(stored.key):
+                    raise _lost() from error
+                if isinstance(error, InvalidArgument | ResourceExhausted):
+                    self._discard(call.org_id, stored.key)
                 raise
             self._check_project(call, upload.project_id)
             return self._commit(call, upload, work)
@@ -149,6 +153,9 @@ class UploadService:
 
     def _commit(self, call: Call, upload: Upload, work: Work | None) -> Document:
         unit = final_unit()
+        unit.hold(upload.object_key)
+        if not self._objects.exists(upload.object_key):
+            raise _lost()
         user_id = call.caller.user_id if call.caller else None
         document = self._documents.add(unit, upload, user_id)
         events.uploaded(unit, document)
@@ -176,10 +183,20 @@ class UploadService:
         """Deletes a file that was refused, unless another document is made of the very same bytes."""
         try:
             with self._database.unit_of_work(org_id) as unit:
+                unit.hold(key)
                 if not self._documents.is_referenced(unit, key):
                     self._objects.delete(key)
         except RaiaError:
             return  # the collector of unreferenced objects will
+
+
+def _lost() -> Aborted:
+    """Another upload of the very same bytes was refused, under another name say, and took the file with it."""
+    return Aborted(
+        "the same file was refused in another upload meanwhile; send it again",
+        reason="CONCURRENT_CHANGE",
+        retry_after=0.2,
+    )
 
 
 def _project(metadata: Metadata) -> UUID | None:

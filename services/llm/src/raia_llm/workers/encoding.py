@@ -18,6 +18,9 @@ _BOMS = (
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _SAMPLE_BYTES = 64 * 1024
 _MOST_CONTROL = 0.005
+_HIGH = re.compile(rb"[\x80-\xff]")
+_AROUND = 400
+"""Bytes of a line on either side of one that is not ASCII."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +61,25 @@ def _strict(data: bytes, name: str) -> Decoded | None:
 
 
 def _detected(data: bytes) -> Decoded | None:
-    # Detection is slow on megabytes; the lines that are not plain ASCII decide.
-    sample = b"\n".join(re.findall(rb"[^\n]{0,400}[\x80-\xff][^\n]{0,400}", data[: 64 * _SAMPLE_BYTES]))[:_SAMPLE_BYTES]
     if b"\0" in data[:_SAMPLE_BYTES]:
         return None
-    best = from_bytes(sample).best()
+    best = from_bytes(_telling(data)).best()
     name = best.encoding if best is not None else "cp1252"
     return Decoded(data.decode(name, "replace"), name)
+
+
+def _telling(data: bytes) -> bytes:
+    """What decides: the lines that are not plain ASCII, wherever they stand, since detection is slow on megabytes."""
+    parts: list[bytes] = []
+    size = end = 0
+    while size < _SAMPLE_BYTES and (hit := _HIGH.search(data, end)):
+        at = hit.start()
+        start = data.rfind(b"\n", max(end, at - _AROUND), at) + 1 or max(end, at - _AROUND)
+        stop = data.find(b"\n", at, at + _AROUND)
+        end = stop if stop >= 0 else at + _AROUND
+        parts.append(data[start:end])
+        size += end - start
+    return b"\n".join(parts)
 
 
 def _wide_without_bom(head: bytes) -> str:

@@ -23,6 +23,7 @@ _BLOCKS = {
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d]*[1-9])", re.IGNORECASE)
 _CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?([A-Za-z0-9_\-]{2,40})", re.IGNORECASE)
+_BREAK = re.compile(r"(?<![ \t])[ \t]*+\n[ \t]*+")
 _DEEPEST = 2_000
 
 
@@ -111,7 +112,7 @@ class _Writer:
 
     def flush(self) -> None:
         """Ends the paragraph at hand."""
-        text = re.sub(r"[ \t]*\n[ \t]*", "\n", re.sub(r" {2,}", " ", "".join(self._line))).strip()
+        text = _BREAK.sub("\n", re.sub(r" {2,}", " ", "".join(self._line))).strip()
         text = text.removesuffix("|").rstrip()
         if text:
             self.builder.paragraph(self._mark + text)

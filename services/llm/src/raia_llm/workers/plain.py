@@ -7,7 +7,7 @@ from raia_llm import errors
 from raia_llm.workers.encoding import decode
 from raia_llm.workers.extracted import Extracted, Heading, Limits, clean
 
-_ATX = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$")
+_ATX = re.compile(r"^ {0,3}(#{1,6})[ \t]+(\S.*)$")
 _FENCE = re.compile(r"^ {0,3}(```+|~~~+)")
 _UNDERLINE = re.compile(r"^ {0,3}(=+|-{2,})[ \t]*$")
 _PLAIN_TITLE = re.compile(r"^[^\s>#*+\-|`~][^|]*$")
@@ -47,10 +47,17 @@ def _headings(text: str) -> list[Heading]:
                 fence = ""
         elif mark:
             fence = mark[1]
-        elif (match := _ATX.match(line)) and match[2]:
-            found.append(Heading(start, len(match[1]), match[2][:300]))
+        elif (match := _ATX.match(line)) and (title := _without_closing(match[2])):
+            found.append(Heading(start, len(match[1]), title[:300]))
         elif (underline := _UNDERLINE.match(line)) and _PLAIN_TITLE.match(previous):
             found.append(Heading(previous_start, 1 if underline[1][0] == "=" else 2, previous.strip()[:300]))
         previous, previous_start = ("" if fence else line), start
         start += len(line) + 1
     return found
+
+
+def _without_closing(title: str) -> str:
+    """The title without the marks that may close it, as in ``## Title ##``."""
+    title = title.rstrip(" \t")
+    bare = title.rstrip("#")
+    return bare.rstrip(" \t") if not bare or bare[-1] in " \t" else title

@@ -25,6 +25,8 @@ Progress = Callable[[float, str], None]
 
 _BATCH = 64
 _SHOWN_CHARACTERS = 100_000
+_MOST_WORDS = 100_000
+"""Distinct words of a document that are counted, the commonest; a rarer one weighs as one that was never seen."""
 
 
 def read_document(path: str, filename: str, folder: str, limits: dict[str, Any], progress: Progress) -> dict[str, Any]:
@@ -46,7 +48,7 @@ def read_document(path: str, filename: str, folder: str, limits: dict[str, Any],
             written += 1
             counts.update(set(words_of(document.text[chunk.start : chunk.end])))
             file.write(orjson.dumps(_record(document.text, chunk)) + b"\n")
-    (target / WORDS).write_bytes(orjson.dumps(counts))
+    (target / WORDS).write_bytes(orjson.dumps(dict(counts.most_common(_MOST_WORDS))))
     return {
         "file_type": document.file_type,
         "metadata": dict(document.metadata),
