@@ -35,7 +35,7 @@ from raia.ml.v1 import (
     training_run_pb2,
     training_service_pb2_grpc,
 )
-from raia_kit.errors import NotFound, PermissionDenied, RaiaError
+from raia_kit.errors import NotFound, PermissionDenied, RaiaError, ResourceExhausted
 from raia_kit.metadata import STATUS_DETAILS
 from raia_kit.status import to_status
 
@@ -63,6 +63,8 @@ class World:
     """How often SHAP values are answered as still being computed."""
     dataset_gone: bool = False
     name: str = "Credit risk / 2026"
+    largest_page: int = 1000
+    """Fairness reports that fit into one answer."""
 
     def model(self, version: int = 2) -> model_pb2.Model:
         inputs = [
@@ -106,6 +108,9 @@ class World:
             id=self.report_id, model_id=self.model_id, protected_attributes=["sex", "age"], status="succeeded",
             version=version, digest=DIGEST, row_count=250, attributes=[attribute, unjudged], created_at=at(20),
             completed_at=at(25), recommendations="Disparate impact by sex is 0.85, above the limit of 0.80.",
+            definitions=[
+                fairness_report_pb2.ProtectedAttribute(name="sex", column="status", groups={"lives_at": "home"})
+            ],
             favourable_outcome=fairness_report_pb2.FavourableOutcome(favourable_class="1"), dataset_id=self.dataset_id,
         )  # fmt: skip
 
@@ -216,6 +221,8 @@ class Peer(
 
     def ListFairnessReports(self, request: Any, context: grpc.ServicerContext) -> Any:
         self._check(context, "ListFairnessReports", "fairness.read", request.model_id)
+        if request.page_size > self.world.largest_page:
+            refuse(context, ResourceExhausted("ask for less at once", reason="ANSWER_TOO_LARGE"))
         running = fairness_report_pb2.FairnessReport(id=str(uuid4()), status="running", version=2)
         found = [running, self.world.report(2), self.world.report(1)]
         return fairness_service_pb2.ListFairnessReportsResponse(reports=found)

@@ -22,7 +22,7 @@ def build(settings: WorkspaceSettings, runtime: Runtime | None = None) -> Servic
     """The service, composed, on the runtime that the settings describe unless one is given."""
     runtime = runtime or Runtime(settings)
     told, exported = NotificationRepository(), ExportRepository()
-    notifications = NotificationService(told, runtime.access)
+    notifications = NotificationService(told, runtime.access, max_age=settings.access_max_age)
     exports = ExportService(
         database=runtime.database,
         exports=exported,

@@ -96,6 +96,13 @@ def test_what_is_gone_is_named_too(rig, analyst, world):
     assert [each.partition(":")[0] for each in export.omissions] == ["dataset", "profile of the dataset"]
 
 
+def test_lists_that_fit_into_no_answer_are_read_in_smaller_pages(rig, analyst, world):
+    world.largest_page = 3
+    record, _ = record_of(rig, analyst)
+    assert [each["id"] for each in record["fairness_reports"]] == [world.report_id]
+    assert record["omissions"] == []
+
+
 def test_explanations_under_way_are_waited_for(rig, analyst, world):
     world.pending = 2
     record, _ = record_of(rig, analyst)

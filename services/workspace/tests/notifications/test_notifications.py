@@ -5,7 +5,9 @@ from uuid import uuid4
 import grpc
 import pytest
 from raia.ingest.events.v1 import dataset_events_pb2 as ingest
+from raia_kit.errors import Unavailable
 from raia_kit.ids import new_id
+from raia_kit.runtime import Runtime
 from raia_workspace.bootstrap import build
 
 from ..rig import failure_of, pb2, wait_until
@@ -113,6 +115,19 @@ def test_unknown_and_unwanted_events_do_no_harm(rig, analyst):
     rig.publish(TOPIC, ingest.DatasetDeleted(dataset_id="x"), analyst)
     rig.publish(TOPIC, ready(), analyst)
     assert len(rig.told(analyst, 1)) == 1
+
+
+def test_nobody_is_left_out_while_members_are_not_known_yet(rig, analyst):
+    """As right after a start: the event waits until the service knows whom to tell."""
+    operator = rig.hire("operator", analyst.org_id)
+    other = Runtime(rig.settings)
+    other.access_source = rig.everybody
+    consumer = build(rig.settings, other).consumers[0]
+    rig.publish(TOPIC, failed(), operator)
+    rig.told(operator, 1)
+    event = rig.last_event(TOPIC)
+    with pytest.raises(Unavailable), rig.database.unit_of_work(analyst.org_id) as unit:
+        consumer.handler(unit, event)
 
 
 def test_reading_and_deleting(rig, analyst):

@@ -4,6 +4,7 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from raia_workspace.exports.collect import latest_time
 from raia_workspace.exports.domain import filename
 from raia_workspace.workers import pdf
 from raia_workspace.workers.blocks import interval, number, percent, time
@@ -68,6 +69,29 @@ def test_every_section_is_there_and_omissions_are_named():
 )  # fmt: skip
 def test_numbers_read_well(value, shown):
     assert number(value) == shown
+
+
+def test_figures_that_are_no_numbers_are_shown_as_missing():
+    features = [
+        {"feature": name, "attribution": value} for name, value in [("a", "NaN"), ("b", 0.5), ("c", "Infinity")]
+    ]
+    shap = {
+        "id": "s", "status": "succeeded", "features": features, "method": "tree", "margin_scale": "log_odds",
+        "explained_class": "1", "row_count": "3", "additivity_error": "NaN",
+    }  # fmt: skip
+    record = bare() | {"explanations": {"shap": shap, "feature_importance": None}}
+    rows = next(
+        block["rows"] for section in view(record)["sections"] for block in section["blocks"] if block["kind"] == "bars"
+    )
+    assert rows == [["a", "–", 0.0, False], ["b", "0.5", 1.0, False], ["c", "–", 0.0, False]]
+    assert pdf.render(orjson.dumps(record)).startswith(b"%PDF-")
+
+
+@pytest.mark.parametrize("found", ["own flat", "tomorrow", "2026-01-02", "2026-13-01T00:00:00Z", ""])
+def test_the_latest_time_is_among_times_alone(found):
+    facts = {"created_at": "2026-01-02T03:04:05Z", "groups": {"lives_at": found}, "later": [{"ended_at": found}]}
+    assert latest_time(facts) == "2026-01-02T03:04:05Z"
+    assert latest_time({"groups": {"lives_at": found}}) == ""
 
 
 def test_shares_intervals_and_times_read_well():

@@ -23,11 +23,14 @@ from raia.ml.v1 import (
     training_service_pb2,
     training_service_pb2_grpc,
 )
-from raia_kit.errors import NotFound, PermissionDenied, Unavailable
+from raia_kit.errors import NotFound, PermissionDenied, ResourceExhausted, Unavailable
 
 S = TypeVar("S")
 T = TypeVar("T")
 Facts = dict[str, Any]
+
+Page = Callable[[int, str], Any]
+"""Reads a page of a list: how many at most, and where the last page ended."""
 
 FORMAT = "raia.governance_record/1"
 MOST_AUDIT_ENTRIES = 5000
@@ -117,10 +120,10 @@ class Collector:
         return _facts(stub.GetModel(model_service_pb2.GetModelRequest(id=model_id, version=version)))
 
     def _versions(self, model_id: str) -> list[Facts]:
-        def page(token: str) -> Any:
+        def page(size: int, token: str) -> Any:
             stub = self._sources.stub(model_service_pb2_grpc.ModelServiceStub, "ml")
             return stub.ListModelVersions(
-                model_service_pb2.ListModelVersionsRequest(model_id=model_id, page_size=_PAGE, page_token=token)
+                model_service_pb2.ListModelVersionsRequest(model_id=model_id, page_size=size, page_token=token)
             )
 
         kept = ("version", "algorithm", "framework", "digest", "training_run_id", "accuracy")
@@ -138,16 +141,16 @@ class Collector:
         return self._unless_hidden("training run", read)
 
     def _gate(self, model_id: str, version: int) -> tuple[list[Facts], list[Facts]]:
-        def evidence(token: str) -> Any:
+        def evidence(size: int, token: str) -> Any:
             stub = self._sources.stub(gate_service_pb2_grpc.EvidenceServiceStub, "ml")
             return stub.ListEvidence(
-                gate_service_pb2.ListEvidenceRequest(model_id=model_id, page_size=_PAGE, page_token=token)
+                gate_service_pb2.ListEvidenceRequest(model_id=model_id, page_size=size, page_token=token)
             )
 
-        def verdicts(token: str) -> Any:
+        def verdicts(size: int, token: str) -> Any:
             stub = self._sources.stub(gate_service_pb2_grpc.EvidenceServiceStub, "ml")
             return stub.ListVerdicts(
-                gate_service_pb2.ListVerdictsRequest(model_id=model_id, page_size=_PAGE, page_token=token)
+                gate_service_pb2.ListVerdictsRequest(model_id=model_id, page_size=size, page_token=token)
             )
 
         found = (
@@ -184,10 +187,10 @@ class Collector:
         return self._unless_hidden("dataset", dataset), self._unless_hidden("profile of the dataset", profile)
 
     def _fairness(self, model_id: str, version: int) -> list[Facts]:
-        def page(token: str) -> Any:
+        def page(size: int, token: str) -> Any:
             stub = self._sources.stub(fairness_service_pb2_grpc.FairnessServiceStub, "explain")
             return stub.ListFairnessReports(
-                fairness_service_pb2.ListFairnessReportsRequest(model_id=model_id, page_size=_PAGE, page_token=token)
+                fairness_service_pb2.ListFairnessReportsRequest(model_id=model_id, page_size=size, page_token=token)
             )
 
         found = self._unless_hidden("fairness reports", lambda: self._of_version(page, "reports", version))
@@ -228,23 +231,29 @@ class Collector:
             self._omissions.append(f"audit trail: all but the latest {MOST_AUDIT_ENTRIES:,} of {len(found):,} entries")
         return found[-MOST_AUDIT_ENTRIES:]
 
-    def _audit_page(self, subject: str, token: str) -> Any:
+    def _audit_page(self, subject: str, size: int, token: str) -> Any:
         stub = self._sources.stub(audit_service_pb2_grpc.AuditServiceStub, "auth")
         # Predictions are no part of how the version came about, and there may be millions of them.
         chosen = f'resource_id = "{subject}" AND action != "model.predict"'
         return stub.ListAuditLogs(
-            audit_service_pb2.ListAuditLogsRequest(page_size=_PAGE, page_token=token, order_by="place", filter=chosen)
+            audit_service_pb2.ListAuditLogsRequest(page_size=size, page_token=token, order_by="place", filter=chosen)
         )
 
-    def _of_version(self, page: Callable[[str], Any], name: str, version: int) -> list[Facts]:
+    def _of_version(self, page: Page, name: str, version: int) -> list[Facts]:
         found = (_facts(each) for each in self._pages(page, name))
         return [facts for facts in found if facts["version"] == version]
 
-    def _pages(self, page: Callable[[str], Any], name: str) -> Iterable[Message]:
-        token = ""
+    def _pages(self, page: Page, name: str) -> Iterable[Message]:
+        token, size = "", _PAGE
         while True:
             self._job.check()
-            answer = page(token)
+            try:
+                answer = page(size, token)
+            except ResourceExhausted as error:
+                if error.reason != "ANSWER_TOO_LARGE" or size == 1:
+                    raise
+                size = max(1, size // 4)
+                continue
             yield from getattr(answer, name)
             token = answer.next_page_token
             if not token:
@@ -290,10 +299,18 @@ def latest_time(record: Mapping[str, Any]) -> str:
 def _times(value: Any) -> Iterable[str]:
     if isinstance(value, Mapping):
         for name, each in value.items():
-            if name.endswith("_at") and isinstance(each, str) and each:
+            if name.endswith("_at") and isinstance(each, str) and _is_time(each):
                 yield each
             else:
                 yield from _times(each)
     elif isinstance(value, list):
         for each in value:
             yield from _times(each)
+
+
+def _is_time(text: str) -> bool:
+    """Names may end so by chance, such as the values of a column that a report puts into groups."""
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False

@@ -9,7 +9,7 @@ from raia_kit.database import UnitOfWork
 from raia_kit.filtering import QueryFields
 from raia_kit.ids import new_id
 from raia_kit.pagination import ListRequest, list_page
-from sqlalchemy import Row, delete, func, insert, select, text, update
+from sqlalchemy import Row, delete, func, insert, select, update
 
 from raia_workspace.exports.domain import CANCELLED, FAILED, PENDING, RUNNING, SUCCEEDED, Export, Stored
 from raia_workspace.exports.tables import export_job as table
@@ -94,11 +94,6 @@ class ExportRepository:
     def delete(self, unit: UnitOfWork, export_id: UUID) -> None:
         """Deletes the row."""
         unit.session.execute(delete(table).where(table.c.id == export_id))
-
-    def hold_object(self, unit: UnitOfWork, key: str) -> None:
-        """Makes storing and deleting an object take turns: the same content is the same object for many exports."""
-        lock = text("select pg_advisory_xact_lock(hashtextextended(:key, 0))")
-        unit.session.execute(lock, {"key": key})
 
     def refers(self, unit: UnitOfWork, key: str) -> bool:
         """Whether any export's file is this object."""

@@ -110,7 +110,8 @@ class ExportService:
                 events.finished(unit, export, CANCELLED)
         self._exports.delete(unit, export_id)
         if export.stored is not None:
-            self._exports.hold_object(unit, export.stored.key)
+            # Storing and deleting take turns: the same content is the same object for many exports.
+            unit.hold(export.stored.key)
             if not self._exports.refers(unit, export.stored.key):
                 self._objects.delete(export.stored.key)
 

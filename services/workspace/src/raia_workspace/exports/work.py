@@ -74,7 +74,7 @@ class ExportJobs:
         put = self._objects.put_stream(job.org_id, [content], max_bytes=len(content))
         stored = Stored(put.key, put.sha256, put.size)
         with job.complete() as unit:
-            self._exports.hold_object(unit, stored.key)
+            unit.hold(stored.key)
             if not self._objects.exists(stored.key):  # deleted meanwhile with another export of the same content
                 self._objects.put_stream(job.org_id, [content], max_bytes=len(content))
             export = self._exports.find(unit, export_id, lock=True)

@@ -8,7 +8,7 @@ from google.protobuf import descriptor_pool
 from google.protobuf.message import Message
 from raia_kit.contract import contract_files
 from raia_kit.database import UnitOfWork
-from raia_kit.errors import NotFound
+from raia_kit.errors import NotFound, Unavailable
 from raia_kit.events.consumer import Consumer
 from raia_kit.events.envelope import Event
 from raia_kit.pagination import ListRequest
@@ -35,19 +35,27 @@ class Members(Protocol):
         """The active members who hold the permission in the project, or in the organisation as a whole."""
         ...
 
+    def age(self) -> float:
+        """Seconds since that was known to be current; infinite before it is known at all."""
+        ...
+
 
 class NotificationService:
     """Every user's own notifications."""
 
-    def __init__(self, notifications: NotificationRepository, members: Members) -> None:
-        self._notifications, self._members = notifications, members
+    def __init__(self, notifications: NotificationRepository, members: Members, *, max_age: float) -> None:
+        """``max_age``: seconds that what is known of members may be behind."""
+        self._notifications, self._members, self._max_age = notifications, members, max_age
 
     def consumer(self) -> Consumer:
         """What makes notifications of events; events that this release has no contract for are passed over."""
         return Consumer(name="notifications", topics=TOPICS, handler=self.notify, types=known(EVENTS))
 
     def notify(self, unit: UnitOfWork, event: Event) -> None:
-        """Tells whoever made the change, and whoever else should know, of one event; each of them once."""
+        """Tells whoever made the change, and whoever else should know, of one event; each of them once.
+
+        Raises ``Unavailable`` while it is not known who should know, so that the event waits.
+        """
         if unit.org_id is None:
             return
         message = event.decode()
@@ -56,6 +64,8 @@ class NotificationService:
             return
         users = {event.actor.user_id} - {None}
         if template.tell:
+            if self._members.age() > self._max_age:
+                raise Unavailable("members are not known right now", reason="ACCESS_STALE")
             users |= self._members.holders(unit.org_id, template.tell, _project(message))
         told_users = (user for user in users if user is not None)
         for notification in self._notifications.add(unit, told_users, told(template, event.id, message)):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 
 Block = dict[str, Any]
@@ -31,8 +32,11 @@ def table(columns: list[str], rows: list[list[str]], align: str, *, small: bool 
 def bars(values: Iterable[tuple[str, float]]) -> Block:
     """Bars by name, the longest for the largest absolute value, negative ones marked; at most ``MOST_BARS``."""
     shown = list(values)
-    largest = max((abs(value) for _, value in shown), default=0.0) or 1.0
-    rows = [[name, number(value), abs(value) / largest, value < 0] for name, value in shown[:MOST_BARS]]
+    largest = max((abs(value) for _, value in shown if isfinite(value)), default=0.0) or 1.0
+    rows = [
+        [name, number(value), abs(value) / largest if isfinite(value) else 0.0, value < 0]
+        for name, value in shown[:MOST_BARS]
+    ]
     return {"kind": "bars", "rows": rows, "more": max(0, len(shown) - MOST_BARS)}
 
 
@@ -50,6 +54,8 @@ def number(value: Any) -> str:
             value = int(value)
         except ValueError:
             return str(value)
+    if not isfinite(value):
+        return "–"
     if float(value).is_integer() and abs(value) < 1e15:
         return f"{int(value):,}"
     plain = 1e-3 <= abs(float(value)) < 1e6
