@@ -10,6 +10,7 @@ from raia_kit.service import Service
 
 from raia_ingest.changes import Changes
 from raia_ingest.datasets import assembly as datasets
+from raia_ingest.datasets.arrivals import Arrivals
 from raia_ingest.datasets.making import VersionMaker
 from raia_ingest.datasets.reading import FileReader, ReadJobs
 from raia_ingest.datasets.repository import DatasetRepository
@@ -68,16 +69,19 @@ def lay_ground(
     settings: IngestSettings, runtime: Runtime, at_once: ComputePool, streams: ComputePool, charts: ComputePool
 ) -> Ground:
     """What every resource stands on."""
-    changes, found = Changes(), DatasetRepository()
+    changes, found, arrivals = Changes(), DatasetRepository(), Arrivals()
     reader = FileReader(runtime.objects, settings)
-    read_jobs = ReadJobs(jobs=runtime.jobs, datasets=found, reader=reader, changes=changes, settings=settings)
+    read_jobs = ReadJobs(
+        jobs=runtime.jobs, datasets=found, reader=reader, changes=changes, arrivals=arrivals, settings=settings
+    )
     return Ground(
         settings=settings,
         runtime=runtime,
         changes=changes,
         datasets=found,
         reader=reader,
-        versions=VersionMaker(found, read_jobs),
+        versions=VersionMaker(found, read_jobs, arrivals),
+        arrivals=arrivals,
         at_once=at_once,
         streams=streams,
         charts=charts,

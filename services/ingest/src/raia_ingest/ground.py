@@ -10,6 +10,7 @@ from raia_kit.runtime import Runtime
 from raia_kit.server import Servicer
 
 from raia_ingest.changes import Changes
+from raia_ingest.datasets.arrivals import Arrivals
 from raia_ingest.datasets.making import VersionMaker
 from raia_ingest.datasets.reading import FileReader
 from raia_ingest.datasets.repository import DatasetRepository
@@ -26,6 +27,8 @@ class Ground:
     datasets: DatasetRepository
     reader: FileReader
     versions: VersionMaker
+    arrivals: Arrivals
+    """Tells of versions that become ready."""
     at_once: ComputePool
     """Children for short work that a caller waits for."""
     streams: ComputePool

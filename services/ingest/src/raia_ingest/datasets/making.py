@@ -6,6 +6,7 @@ from raia_kit.database import UnitOfWork
 from raia_kit.errors import NotFound
 
 from raia_ingest.datasets import events
+from raia_ingest.datasets.arrivals import Arrivals
 from raia_ingest.datasets.domain import Dataset, ReadOutcome, Upload
 from raia_ingest.datasets.reading import ReadJobs
 from raia_ingest.datasets.repository import DatasetRepository
@@ -14,8 +15,8 @@ from raia_ingest.datasets.repository import DatasetRepository
 class VersionMaker:
     """Makes versions in the unit of work that it is given, with their events."""
 
-    def __init__(self, datasets: DatasetRepository, jobs: ReadJobs) -> None:
-        self._datasets, self._jobs = datasets, jobs
+    def __init__(self, datasets: DatasetRepository, jobs: ReadJobs, arrivals: Arrivals) -> None:
+        self._datasets, self._jobs, self._arrivals = datasets, jobs, arrivals
 
     def make(self, unit: UnitOfWork, upload: Upload, outcome: ReadOutcome | None, user_id: UUID | None) -> Dataset:
         """Adds a version under the upload's name; ready when its rows are given, else to be read by a job."""
@@ -30,4 +31,5 @@ class VersionMaker:
             raise NotFound.of("dataset", dataset_id)
         if outcome is not None:
             events.ready(unit, dataset, number, outcome)
+            self._arrivals.tell(unit, dataset)
         return dataset

@@ -15,6 +15,7 @@ from raia_kit.objects import ObjectStore
 from raia_ingest import metrics
 from raia_ingest.changes import Changes
 from raia_ingest.datasets import events
+from raia_ingest.datasets.arrivals import Arrivals
 from raia_ingest.datasets.domain import FAILED, PROCESSING, READY, ReadOutcome
 from raia_ingest.datasets.repository import DatasetRepository
 from raia_ingest.scratch import SCRATCH_PREFIX
@@ -75,9 +76,11 @@ class ReadJobs:
         datasets: DatasetRepository,
         reader: FileReader,
         changes: Changes,
+        arrivals: Arrivals,
         settings: IngestSettings,
     ) -> None:
         self._jobs, self._datasets, self._reader, self._changes = jobs, datasets, reader, changes
+        self._arrivals = arrivals
         jobs.task(READ_JOB, time_limit=settings.read_time_limit, on_failed=self._failed, on_cancelled=self._cancelled)(
             self.run
         )
@@ -102,6 +105,9 @@ class ReadJobs:
             locked = self._datasets.lock(unit, dataset_id)
             if locked is not None and self._datasets.mark_ready(unit, dataset_id, number, outcome):
                 events.ready(unit, locked, number, outcome)
+                arrived = self._datasets.find(unit, dataset_id, number)
+                if arrived is not None:
+                    self._arrivals.tell(unit, arrived)
             unit.after_commit(self._changes.notify)
 
     def _failed(self, unit: UnitOfWork, record: JobRecord, error: RaiaError) -> None:
