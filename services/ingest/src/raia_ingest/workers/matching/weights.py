@@ -1,0 +1,43 @@
+"""How much each piece of evidence counts; fitted on made and labelled tables by ``benchmarks/matching_fit.py``."""
+
+from collections.abc import Mapping
+
+WEIGHTS: Mapping[str, float] = {
+    "name_equal": 2.0,
+    "name_covered": 1.5,
+    "field_covered": 1.0,
+    "name_both": 3.0,
+    "name_described": 2.5,
+    "text_alike": 2.0,
+    "description_alike": 3.0,
+    "values_equal": 3.0,
+    "values_alike": 2.5,
+    "values_kin": 1.5,
+    "values_coded": 1.0,
+    "values_apart": -1.5,
+    "name_valued": 4.0,
+    "unit": 1.5,
+    "kind": 1.2,
+}
+"""Added up, these give a pair's score before the table as a whole is looked at."""
+
+NO_MATCH = 6.0
+"""The score of "no match": a field must be better to be likelier."""
+
+RIVAL = 3.0
+"""Taken from a pair's score, times how much likelier another column is for the field."""
+
+COMPANY = 1.0
+"""Added to a pair's score, times the share of the other columns' matches that are in the field's entity."""
+
+VOCABULARY = 1.0
+"""Added to a pair's score, times how much the other columns' matches use the words of the field's name."""
+
+ALIAS = 7.0
+"""Added, times how alike the column is to one that was matched to the field by a person."""
+
+REJECTED = 8.0
+"""Taken, times how alike the column is to one for which a person said no to the field."""
+
+NOTHING = 7.0
+"""Added to "no match", times how alike the column is to one that a person left without a field."""
