@@ -186,9 +186,8 @@ class Evidence:
             total = float(weight.sum())
             covered: Floats = ((in_names[rows] * weight).sum(axis=0) / total).astype(np.float32)
             best = table[rows].max(axis=0)
-            back: Floats = schema.name_lists.total(best * schema.name_rarity) / np.maximum(
-                schema.name_weight, np.float32(1e-6)
-            )
+            found_back = schema.name_lists.total(best * schema.name_rarity) / np.maximum(schema.name_weight, 1e-6)
+            back: Floats = found_back.astype(np.float32)
             self._short(at, covered, back)
             self.of["name_covered"][at] = covered
             self.of["field_covered"][at] = back
