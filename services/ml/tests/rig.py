@@ -128,6 +128,7 @@ class Tables(dataset_service_pb2_grpc.DatasetServiceServicer, reader_service_pb2
         self.open = threading.Event()
         self.open.set()
         self.tokens: list[str] = []
+        self.read: list[list[str]] = []
 
     def add(self, table: pa.Table) -> str:
         self.tables[dataset_id := str(uuid4())] = table
@@ -143,6 +144,8 @@ class Tables(dataset_service_pb2_grpc.DatasetServiceServicer, reader_service_pb2
     def Read(self, request: Any, context: grpc.ServicerContext) -> Iterator[reader_service_pb2.ReadResponse]:
         self.tokens.append(dict(context.invocation_metadata())["authorization"])
         table = self._find(request.dataset_id, context)
+        table = table.select(list(request.columns) or table.column_names)
+        self.read.append(table.column_names)
         self.open.wait()
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, table.schema) as writer:

@@ -1,5 +1,6 @@
 """Policies and evidence through the running service."""
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
 from uuid import uuid4
@@ -116,6 +117,12 @@ def test_evidence_about_another_artefact_is_refused(rig, officer, model):
     assert (failure.code, failure.reason) == (CODE.FAILED_PRECONDITION, "DIGEST_MISMATCH")
     assert failure_of(lambda: rig.report(officer, model, FAIR, version=2)).code == CODE.NOT_FOUND
     assert failure_of(lambda: rig.report(officer, model, FAIR, withdraw=True)).code == CODE.NOT_FOUND
+
+
+def test_figures_are_finite(rig, scientist, officer, model):
+    failure = failure_of(lambda: rig.report(officer, model, {"sex": {"disparate_impact": math.inf}}))
+    assert (failure.code, failure.reason) == (CODE.INVALID_ARGUMENT, "INVALID_FIELD")
+    assert list(evidence(rig, scientist, model.id).evidence) == []
 
 
 def test_only_services_record(rig, scientist, model):

@@ -80,6 +80,16 @@ def test_rows_are_read_with_a_token_for_that_alone(rig, scientist, loans):
     assert rig.identity.asked == [("datasets.read",)]
 
 
+def test_columns_that_are_excluded_are_not_read(rig, scientist, loans):
+    table = loans.append_column("name", pa.array(["Ada"] * loans.num_rows))
+    model = rig.trained(scientist, table, excluded_columns=["name"])
+    assert rig.tables.read[-1] == ["income", "city", "y"]
+    assert list(model.feature_names) == ["income", "city"]
+    assert list(model.training_data_info["excluded_columns"]) == ["name"]
+    rig.trained(scientist, table)
+    assert rig.tables.read[-1] == table.column_names
+
+
 @pytest.mark.parametrize(
     ("wanted", "code", "reason"),
     [

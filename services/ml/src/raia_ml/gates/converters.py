@@ -2,8 +2,9 @@
 
 from uuid import UUID
 
-from google.protobuf.json_format import MessageToDict
+from google.protobuf.json_format import MessageToDict, SerializeToJsonError
 from raia.ml.v1 import gate_pb2, gate_service_pb2
+from raia_kit.errors import InvalidArgument
 
 from raia_ml.gates.domain import Check, Evidence, Policy, Verdict
 from raia_ml.gates.service import Report
@@ -59,7 +60,11 @@ def evidence_to_proto(evidence: Evidence) -> gate_pb2.Evidence:
 
 
 def report_of(request: gate_service_pb2.RecordRequest) -> Report:
-    """The report that a request carries."""
+    """The report that a request carries; raises ``InvalidArgument`` for figures that are no finite numbers."""
+    try:
+        figures = MessageToDict(request.figures)
+    except (SerializeToJsonError, ValueError) as error:
+        raise InvalidArgument.of_field("figures", "numbers must be finite") from error
     return Report(
         model_id=UUID(request.model_id),
         version=request.version,
@@ -67,7 +72,7 @@ def report_of(request: gate_service_pb2.RecordRequest) -> Report:
         kind=request.kind,
         report_id=UUID(request.report_id),
         report_digest=request.report_digest,
-        figures=MessageToDict(request.figures),
+        figures=figures,
         withdraw=request.withdraw,
     )
 

@@ -1,6 +1,6 @@
 """What ml asks of ingest: a dataset's description, and its rows as an Arrow stream in a file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,10 +63,22 @@ class Datasets:
         names = tuple(each.struct_value.fields["name"].string_value for each in columns)
         return Described(version=found.version, columns=names)
 
-    def fetch(self, token: str, dataset_id: UUID, version: int, path: Path, check: Callable[[], None]) -> Rows:
-        """Writes the rows to ``path``, acting by ``token``; ``check`` may raise to stop."""
+    def fetch(
+        self,
+        token: str,
+        dataset_id: UUID,
+        version: int,
+        path: Path,
+        *,
+        columns: Sequence[str],
+        check: Callable[[], None],
+    ) -> Rows:
+        """Writes the rows to ``path``, of ``columns`` or of all when empty, acting by ``token``.
+
+        ``check`` may raise to stop.
+        """
         stub = self._channels.stub(reader_service_pb2_grpc.DatasetReaderStub, "ingest", token=token)
-        request = reader_service_pb2.ReadRequest(dataset_id=str(dataset_id), version=version)
+        request = reader_service_pb2.ReadRequest(dataset_id=str(dataset_id), version=version, columns=columns)
         answers: Any = stub.Read(request)
         rows = Rows("", 0)
         try:

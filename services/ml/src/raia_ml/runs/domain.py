@@ -20,7 +20,8 @@ class Order:
     target: str
     algorithm: str
     plan: Mapping[str, Any]
-    """What the worker is told: target, task, algorithm, parameters as given, excluded, split, folds, seed, class."""
+    """What the worker is told: target, task, algorithm, parameters as given, excluded, split, folds, seed, class; and
+    the columns that are read for it, all when none is named."""
     parameters: Mapping[str, Any]
     seed: int
 

@@ -75,12 +75,14 @@ class RunService:
             raise InvalidArgument.of_field("favourable_class", "a regression has no classes: leave it empty")
         found = self._datasets.describe(wanted.dataset_id, wanted.dataset_version)
         _check_columns(wanted, found.columns)
+        excluded = {*wanted.excluded} - {wanted.target}
         plan = {
             "target": wanted.target,
             "task": task,
             "algorithm": wanted.algorithm,
             "parameters": wanted.parameters,
             "excluded": list(wanted.excluded),
+            "columns": [name for name in found.columns if name not in excluded] if excluded else [],
             "test_fraction": wanted.test_fraction,
             "folds": wanted.folds,
             "seed": wanted.seed,

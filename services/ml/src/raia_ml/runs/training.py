@@ -69,7 +69,7 @@ class TrainingJobs:
             arguments = {
                 "rows": str(folder / "rows.arrow"),
                 "folder": name,
-                "plan": dict(run.plan),
+                "plan": {key: value for key, value in run.plan.items() if key != "columns"},
                 "most_rows": self._most_rows,
             }
             result = job.compute(_TRAIN, arguments)
@@ -82,7 +82,8 @@ class TrainingJobs:
 
     def _fetch(self, job: Job, run: Run, path: Path) -> Rows:
         token = self._identity.exchange(job.user_id, job.org_id, str(job.id), ["datasets.read"])
-        return self._datasets.fetch(token, run.dataset_id, run.dataset_version, path, job.check)
+        columns = run.plan.get("columns", [])
+        return self._datasets.fetch(token, run.dataset_id, run.dataset_version, path, columns=columns, check=job.check)
 
     def _finish(self, unit: UnitOfWork, run_id: UUID, result: Mapping[str, Any], version: NewVersion) -> None:
         found = self._runs.find(unit, run_id)
