@@ -6,6 +6,7 @@ Access is checked by the token's organisation and user alone: what those service
 import io
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -58,17 +59,22 @@ class Owned:
     def __post_init__(self) -> None:
         self.artifact = raia_scoring.save(self.model)
         self.digest = sha256(self.artifact).hexdigest()
-        sink = io.BytesIO()
-        table = pa.Table.from_pandas(self.frame, preserve_index=False)
-        with pa.ipc.new_stream(sink, table.schema) as writer:
-            writer.write_table(table, max_chunksize=1000)
-        self.rows = sink.getvalue()
+        self.table = table = pa.Table.from_pandas(self.frame, preserve_index=False)
+        self.most_bytes: int | None = None
         self.columns = {
             name: "string"
             if table.schema.field(name).type in (pa.string(), pa.large_string())
             else _type(self.frame[name])
             for name in table.column_names
         }
+
+    def rows(self, columns: Sequence[str]) -> bytes:
+        """The rows as Arrow IPC, cut off after ``most_bytes``."""
+        sink = io.BytesIO()
+        table = self.table.select(list(columns)) if columns else self.table
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table, max_chunksize=1000)
+        return sink.getvalue()[: self.most_bytes]
 
 
 def _type(values: "pd.Series[Any]") -> str:
@@ -92,6 +98,7 @@ class Owners(
         self.evidence: dict[str, Any] = {}
         self.recorded = 0
         self.read = 0
+        self.columns_read: list[list[str]] = []
         self.record_refusals: list[RaiaError] = []
         self.lost_answers: list[RaiaError] = []
         self.withdrawn: list[str] = []
@@ -165,14 +172,16 @@ class Owners(
     def Read(self, request: Any, context: grpc.ServicerContext) -> Any:
         owned = self._find("dataset", request.dataset_id, context, internal=True)
         self.read += 1
+        self.columns_read.append(list(request.columns))
+        data = owned.rows(request.columns)
         while not self.hold_reading.wait(0.05):
             if not context.is_active():
                 return
         answer = reader_service_pb2.ReadResponse(
-            version=1, sha256=sha256(owned.rows).hexdigest(), row_count=len(owned.frame)
+            version=1, sha256=sha256(owned.rows(())).hexdigest(), row_count=len(owned.frame)
         )
-        for start in range(0, len(owned.rows), 1024**2):
-            answer.data = owned.rows[start : start + 1024**2]
+        for start in range(0, len(data), 1024**2):
+            answer.data = data[start : start + 1024**2]
             yield answer
             answer = reader_service_pb2.ReadResponse()
 
@@ -215,7 +224,7 @@ class Owners(
             digest=owned.digest,
             project_id=owned.project_id,
             signature=model_pb2.Signature(
-                inputs=[model_pb2.FeatureSpec(name=name) for name in owned.model.signature.names],
+                inputs=[model_pb2.FeatureSpec(name=each.name, kind=each.kind) for each in owned.model.signature.inputs],
                 classes=owned.model.classes,
             ),
         )

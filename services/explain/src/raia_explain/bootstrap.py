@@ -1,12 +1,13 @@
 """The composition root: settings → repositories → use cases → servicers."""
 
 from raia.explain.v1 import explanation_service_pb2, fairness_service_pb2
+from raia_kit.changes import Changes
 from raia_kit.housekeeping import Housekeeping
 from raia_kit.runtime import Runtime
+from raia_kit.scratch import clear_scratch
 from raia_kit.server import Servicer
 from raia_kit.service import Service
 
-from raia_explain.changes import Changes
 from raia_explain.explanations.jobs import ExplanationJobs
 from raia_explain.explanations.repository import ExplanationRepository
 from raia_explain.explanations.results import Results
@@ -17,7 +18,6 @@ from raia_explain.fairness.jobs import FairnessJobs
 from raia_explain.fairness.repository import FairnessRepository
 from raia_explain.fairness.service import FairnessService
 from raia_explain.fairness.servicer import FairnessServicer
-from raia_explain.scratch import clear_scratch
 from raia_explain.settings import ExplainSettings
 from raia_explain.sources.access import ModelAccess
 from raia_explain.sources.datasets import DatasetSource
@@ -49,7 +49,7 @@ class FilesPart:
 def build(settings: ExplainSettings, runtime: Runtime | None = None) -> Service:
     """The service, composed, on the runtime that the settings describe unless one is given."""
     runtime = runtime or Runtime(settings)
-    changes = Changes()
+    changes = Changes(settings.grpc_threads // 4)
     files = FileCache(settings.scratch_folder, settings.file_cache_bytes)
     models = ModelSource(runtime.channels, files)
     datasets = DatasetSource(runtime.channels, files, settings.most_dataset_bytes)
@@ -122,4 +122,4 @@ def _explanations(
 
 
 def _prepare(settings: ExplainSettings) -> None:
-    clear_scratch(settings.scratch_folder)
+    clear_scratch(settings.service, settings.scratch_folder)

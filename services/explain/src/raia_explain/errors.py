@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from raia_kit.errors import FailedPrecondition, InvalidArgument, OutOfRange, Unavailable
+from raia_kit.errors import FailedPrecondition, InvalidArgument, OutOfRange, ResourceExhausted, Unavailable
 
 DOMAIN = "raia.explain"
 
@@ -32,7 +32,7 @@ class ClassUnknown(InvalidArgument):
 
 
 class ColumnsMissing(FailedPrecondition):
-    """The dataset lacks columns that are needed."""
+    """The dataset lacks columns that are needed, or has them with values of another kind."""
 
     domain = DOMAIN
 
@@ -95,6 +95,25 @@ def columns_missing(columns: Sequence[str]) -> ColumnsMissing:
         f"the dataset version lacks the columns {', '.join(repr(name) for name in columns[:20])}",
         reason="COLUMNS_MISSING",
         metadata={"columns": ",".join(columns)[:1000]},
+    )
+
+
+def columns_unsuitable(columns: Sequence[str]) -> ColumnsMissing:
+    """The dataset version has other than numbers where the model takes numbers."""
+    return ColumnsMissing(
+        "the model takes numbers from columns that hold something else in the dataset version: "
+        f"{', '.join(repr(name) for name in columns[:20])}",
+        reason="COLUMNS_UNSUITABLE",
+        metadata={"columns": ",".join(columns)[:1000]},
+    )
+
+
+def answer_too_large(size: int, limit: int) -> ResourceExhausted:
+    """The explanation would not fit one message."""
+    return ResourceExhausted(
+        f"the explanation of these rows takes {size:,} bytes of the {limit:,} of one answer: ask for fewer rows",
+        reason="ANSWER_TOO_LARGE",
+        metadata={"limit_bytes": str(limit), "bytes": str(size)},
     )
 
 

@@ -5,6 +5,8 @@ import grpc
 import numpy as np
 import psycopg
 import pytest
+from raia.explain.v1 import explanation_service_pb2
+from raia_explain.explanations import jobs
 from raia_explain.workers.attribution import Explainer
 
 from ..rig import failure_of, wait_until
@@ -109,6 +111,57 @@ def test_a_dataset_without_the_models_columns_is_refused(rig, analyst):
     assert failure.metadata == {"columns": "age"}
 
 
+def test_a_dataset_with_texts_where_the_model_takes_numbers_is_refused(rig, analyst):
+    owned, other = rig.model(analyst), rig.model(analyst)
+    other.columns["age"] = "string"
+    failure = failure_of(lambda: rig.shap(analyst, owned, rows=[0], dataset_id=other.dataset_id))
+    assert (failure.code, failure.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "COLUMNS_UNSUITABLE")
+    assert failure.metadata == {"columns": "age"}
+
+
+def test_values_that_no_answer_could_hold_have_failed(rig, analyst, monkeypatch):
+    owned = rig.model(analyst)
+    monkeypatch.setattr(jobs, "LARGEST_MESSAGE", 5_000)
+    assert rig.shap(analyst, owned, rows=range(2)).status == "succeeded"
+    found = rig.shap(analyst, owned, rows=range(50))
+    assert found.status == "failed"
+    assert "ask for fewer rows" in found.error
+
+
+def test_as_many_wait_as_leave_threads_for_others(rig, analyst):
+    owned = rig.model(analyst)
+    places = rig.settings.grpc_threads // 4
+    rig.owners.hold_reading.clear()
+    try:
+        with ThreadPoolExecutor(places) as many:
+            waiting = [many.submit(rig.shap, analyst, owned, rows=[0], wait={"seconds": 8}) for _ in range(places)]
+            wait_until(lambda: rig.explaining._changes._places._value == 0)
+            began = time.monotonic()
+            assert rig.shap(analyst, owned, rows=[1]).status in ("pending", "running")
+            assert time.monotonic() - began < 2
+            rig.owners.hold_reading.set()
+            assert {each.result().status for each in waiting} == {"succeeded"}
+    finally:
+        rig.owners.hold_reading.set()
+
+
+def test_nobody_waits_for_a_client_that_has_gone(rig, analyst):
+    owned = rig.model(analyst)
+    places = rig.explaining._changes._places
+    free = places._value
+    rig.owners.hold_reading.clear()
+    try:
+        call = rig.explanations.GetShapExplanation.future(
+            explanation_service_pb2.GetShapExplanationRequest(model_id=owned.id, rows=[0], wait={"seconds": 30}),
+            metadata=analyst.metadata,
+        )
+        wait_until(lambda: places._value == free - 1)
+        call.cancel()
+        wait_until(lambda: places._value == free, 2)
+    finally:
+        rig.owners.hold_reading.set()
+
+
 def test_another_dataset_is_summed_up_over_all_its_rows(rig, analyst):
     owned, other = rig.model(analyst), rig.model(analyst)
     found = rig.shap(analyst, owned, dataset_id=other.dataset_id)
@@ -158,11 +211,11 @@ def test_feature_importance_by_permutation_and_by_shap(rig, analyst, algorithm, 
 
 def test_what_fails_says_why_and_is_tried_again_when_asked_a_minute_later(rig, analyst):
     owned = rig.model(analyst)
-    good, owned.rows = owned.rows, owned.rows[:200]
+    owned.most_bytes = 200
     found = rig.shap(analyst, owned, rows=[0])
     assert found.status == "failed"
     assert found.error
-    owned.rows = good
+    owned.most_bytes = None
     assert rig.shap(analyst, owned, rows=[0]).status == "failed"
     rig.rows("update explanation set completed_at = completed_at - interval '2 minutes' where id = %s", found.id)
     again = rig.shap(analyst, owned, rows=[0])
@@ -184,6 +237,10 @@ def test_large_results_lie_in_objects(rig, analyst, monkeypatch):
 
 def test_rows_are_fetched_once_for_one_reader_while_they_are_kept(rig, analyst):
     owned = rig.model(analyst)
+    before = rig.owners.read
     for row in range(3):
         assert rig.shap(analyst, owned, rows=[row]).status == "succeeded"
+    assert rig.importance(analyst, owned).status == "succeeded"
+    assert rig.owners.read - before == 4
+    assert rig.owners.columns_read[-1] == sorted([*owned.model.signature.names, "label"])
     wait_until(lambda: not list(rig.folder.glob("raia-explain-*/use-*")), 5)

@@ -159,12 +159,53 @@ def test_others_see_nothing(rig, analyst):
         ({**AGE, "bins": [60, 30]}, "ascending"),
         ({**AGE, "groups": {"1": "x"}}, "not both"),
         ({"column": "sex"}, "no name"),
+        ({**SEX, "name": "a\0b"}, "NUL"),
+        ({**SEX, "groups": {"F": "w"}, "reference_group": "m"}, "none of its map's groups"),
+        ({**SEX, "groups": {str(k): f"group {k}" for k in range(101)}}, "more than 100 groups"),
     ],
 )
 def test_attributes_that_cannot_be_read_are_refused_at_once(rig, analyst, definition, word):
     failure = failure_of(lambda: rig.analyze(analyst, rig.model(analyst), [definition]))
     assert (failure.code, failure.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "ATTRIBUTE_UNUSABLE")
     assert word in failure.message
+
+
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        ({"favourable_outcome": {"threshold": float("nan")}}, "favourable_outcome.threshold"),
+        ({"favourable_outcome": {"threshold": 1.5}}, "favourable_outcome.threshold"),
+        ({"favourable_outcome": {"side": "left"}}, "favourable_outcome.side"),
+        ({"favourable_outcome": {"regression_threshold": 1.0}}, "favourable_outcome.regression_threshold"),
+        ({"definitions": [{**SEX, "name": "x" * 256}]}, "protected_attributes[0].name"),
+        ({"definitions": [{**SEX, "groups": {str(k): "g" for k in range(1001)}}]}, "protected_attributes[0].groups"),
+        ({"definitions": [{**AGE, "bins": range(100)}]}, "protected_attributes[0].bins"),
+        (
+            {"definitions": [{"name": f"{n}", "groups": {f"{k:0>1000}": "g" for k in range(300)}} for n in range(2)]},
+            "protected_attributes",
+        ),
+    ],
+)
+def test_what_no_report_can_be_about_is_refused_by_field(rig, analyst, request_, field):
+    failure = failure_of(lambda: rig.analyze(analyst, rig.model(analyst), **request_))
+    assert failure.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert failure.message.startswith(f"{field}: ")
+
+
+def test_a_regressor_has_no_use_for_a_class_and_its_threshold_is_a_number(rig, analyst):
+    owned = rig.model(analyst, "ridge", "regression", 0, favourable_class="")
+    outcome = {"regression_threshold": float("nan"), "side": "above"}
+    failure = failure_of(lambda: rig.analyze(analyst, owned, favourable_outcome=outcome))
+    assert failure.message.startswith("favourable_outcome.regression_threshold: ")
+    outcome = {"regression_threshold": 3.0, "side": "above", "threshold": 0.4}
+    failure = failure_of(lambda: rig.analyze(analyst, owned, favourable_outcome=outcome))
+    assert failure.message.startswith("favourable_outcome.threshold: ")
+
+
+def test_a_report_reads_the_columns_that_it_is_about(rig, analyst):
+    owned = rig.model(analyst)
+    assert rig.finished(analyst, owned, rig.analyze(analyst, owned).id).status == "succeeded"
+    assert rig.owners.columns_read[-1] == sorted({*owned.model.signature.names, "label", "sex"})
 
 
 def test_an_attribute_defined_twice_is_refused(rig, analyst):
@@ -182,6 +223,8 @@ def test_somebody_must_say_what_is_favourable(rig, analyst):
     started = rig.analyze(analyst, owned, favourable_outcome={"favourable_class": "no", "threshold": 0.4})
     report = rig.finished(analyst, owned, started.id)
     assert report.favourable_outcome.favourable_class == "no"
+    told = rig.owners.evidence[report.id]["figures"]["sex"]["favourable_outcome"]
+    assert told == {"favourable_class": "no", "threshold": 0.4}
     chosen = owned.model.predict_proba(owned.frame.iloc[::2])[:, 0] >= 0.4
     total = sum(group.selection_rate.value * group.count for group in report.attributes[0].groups)
     assert total == pytest.approx(chosen.sum())

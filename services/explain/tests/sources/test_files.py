@@ -1,9 +1,9 @@
+import shutil
 import threading
 from hashlib import sha256
 
 import pytest
 from raia_explain.errors import TransferBroken
-from raia_explain.scratch import clear_scratch
 from raia_explain.sources.files import FileCache, checked, key_of
 from raia_kit.errors import ResourceExhausted
 
@@ -100,13 +100,16 @@ def test_many_threads_share_files(cache):
     assert 1 <= fetch.times <= 8
 
 
+def test_a_folder_that_was_cleaned_up_is_made_anew(cache, tmp_path):
+    fetch = Fetched(b"x")
+    for _ in range(2):
+        with cache.file("a", fetch, limit=100) as path:
+            assert path.read_bytes() == b"x"
+        for folder in tmp_path.iterdir():
+            shutil.rmtree(folder)
+    assert fetch.times == 2
+
+
 def test_keys_differ_with_each_part():
-    assert len({key_of("a", "b"), key_of("ab"), key_of("a", "c"), key_of("b", "a")}) == 4
-
-
-def test_folders_of_processes_that_are_gone_are_cleared(tmp_path):
-    (tmp_path / "raia-explain-999999999-x").mkdir()
-    (tmp_path / "raia-explain-1-x").mkdir()
-    (tmp_path / "other").mkdir()
-    assert clear_scratch(tmp_path) == 1
-    assert {path.name for path in tmp_path.iterdir()} == {"raia-explain-1-x", "other"}
+    parts = [("a", "b"), ("ab",), ("a", "c"), ("b", "a"), (["a\nb"],), (["a", "b"],)]
+    assert len({key_of(*each) for each in parts}) == len(parts)

@@ -61,6 +61,23 @@ def test_of_two_classes_the_first_is_the_second_turned_round():
         np.testing.assert_allclose(first.margin + second.margin, whole, atol=1e-12)
 
 
+@pytest.mark.parametrize("library", [False, True])
+@pytest.mark.parametrize(("algorithm", "kind", "classes"), [case for case in CASES if case[2] == 3])
+def test_one_class_alone_is_explained_as_among_all(algorithm, kind, classes, library, monkeypatch):
+    model, frame = fitted(algorithm, kind, classes)
+    encoded = model.encode(frame.head(20))
+    together = Explainer(model).explain(encoded)
+    if library:
+        monkeypatch.setattr(forest, "_READERS", {})
+    explainer = Explainer(model)
+    for label, wanted in zip(model.classes, together, strict=True):
+        found = explainer.of_class(encoded, label)
+        closeness = 1e-9 if model.precision == "float64" else 1e-4
+        np.testing.assert_allclose(found.values, wanted.values, atol=closeness)
+        assert found.base == pytest.approx(wanted.base, abs=closeness)
+        np.testing.assert_array_equal(found.margin, wanted.margin)
+
+
 def test_an_unknown_class_is_refused():
     model, frame = fitted("lightgbm", "classification", 3)
     with pytest.raises(ClassUnknown) as refused:

@@ -1,6 +1,3 @@
-import hashlib
-import json
-
 import numpy as np
 import pytest
 from raia_explain.errors import AttributeUnusable, ClassUnknown, ColumnsMissing, RowOutOfRange
@@ -83,14 +80,10 @@ def test_rows_without_a_label_are_left_out(tmp_path):
     assert analysed(stored(tmp_path, model, frame), range(600))["content"]["row_count"] == 500
 
 
-def test_equal_input_gives_an_equal_digest_which_anybody_can_recompute(tmp_path):
+def test_equal_input_gives_an_equal_report(tmp_path):
     model, frame = fitted("xgboost", "classification", 2)
     arguments = stored(tmp_path, model, frame)
-    first, second = analysed(arguments, range(600)), analysed(arguments, range(600))
-    assert first == second
-    digest = fairness.report_digest(first["content"])
-    text = json.dumps(first["content"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    assert digest == hashlib.sha256(text.encode()).hexdigest()
+    assert analysed(arguments, range(600)) == analysed(arguments, range(600))
 
 
 def test_figures_tell_what_the_gate_needs(tmp_path):
@@ -101,6 +94,7 @@ def test_figures_tell_what_the_gate_needs(tmp_path):
     for name, figures in found["figures"].items():
         assert figures["judged"]
         assert figures["disparate_impact"] == by_name[name]["disparate_impact"]["value"]
+        assert figures["favourable_outcome"] == {"favourable_class": "yes"}
         assert figures["groups"].keys() == {group["group"] for group in by_name[name]["groups"]}
 
 

@@ -42,6 +42,7 @@ def test_without_a_definition_each_value_is_a_group():
         ([1, 2], {"bins": [1], "groups": {"1": "a"}}, "not both"),
         (["a"], {"groups": {"b": "x"}}, "none of the values"),
         (list(range(101)), {}, "different values"),
+        (["x" * 201, "y"], {}, "more than 200 characters"),
     ],
 )
 def test_what_cannot_be_grouped_is_refused(values, definition, word):

@@ -46,8 +46,14 @@ def test_a_summary_is_the_mean_absolute_value_over_hold_out_rows(tmp_path, monke
     np.testing.assert_allclose([by_name[name] for name in model.signature.names], wanted, rtol=1e-12)
     assert found["row_count"] == len(held)
     assert found["rows"] == []
-    every = shap_values.explain_all(**arguments, holdout=None, label="*", progress=silent)
+    every = shap_values.explain_all(**arguments, holdout=None, label=None, progress=silent)
     assert every["row_count"] == 600
+    monkeypatch.setattr(shap_values, "CHUNK_BYTES", 1)
+    narrow = shap_values.explain_all(**arguments, holdout=numbers(held[:3]), label=None, progress=silent)
+    of_all = [each.values for each in Explainer(model).explain(model.encode(frame.iloc[held[:3]]))]
+    by_name = {feature["feature"]: feature["attribution"] for feature in narrow["features"]}
+    wanted = np.abs(of_all).mean(axis=(0, 1))
+    np.testing.assert_allclose([by_name[name] for name in model.signature.names], wanted, rtol=1e-12)
 
 
 def test_what_is_not_there_is_refused(tmp_path):

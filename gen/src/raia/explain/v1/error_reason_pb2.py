@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"raia/explain/v1/error_reason.proto\x12\x0fraia.explain.v1*\x92\x03\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12!\n\x1d\x45RROR_REASON_ROW_OUT_OF_RANGE\x10\x01\x12#\n\x1f\x45RROR_REASON_ATTRIBUTE_UNUSABLE\x10\x02\x12+\n\'ERROR_REASON_FAVOURABLE_OUTCOME_MISSING\x10\x03\x12\x1e\n\x1a\x45RROR_REASON_CLASS_UNKNOWN\x10\x04\x12 \n\x1c\x45RROR_REASON_COLUMNS_MISSING\x10\x05\x12\"\n\x1e\x45RROR_REASON_DATASET_NOT_READY\x10\x06\x12&\n\"ERROR_REASON_TRAINING_DATA_UNKNOWN\x10\x07\x12\x1e\n\x1a\x45RROR_REASON_MODEL_CHANGED\x10\x08\x12 \n\x1c\x45RROR_REASON_TRANSFER_BROKEN\x10\t\x12 \n\x1c\x45RROR_REASON_MODEL_NOT_READY\x10\nb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"raia/explain/v1/error_reason.proto\x12\x0fraia.explain.v1*\xb7\x03\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12!\n\x1d\x45RROR_REASON_ROW_OUT_OF_RANGE\x10\x01\x12#\n\x1f\x45RROR_REASON_ATTRIBUTE_UNUSABLE\x10\x02\x12+\n\'ERROR_REASON_FAVOURABLE_OUTCOME_MISSING\x10\x03\x12\x1e\n\x1a\x45RROR_REASON_CLASS_UNKNOWN\x10\x04\x12 \n\x1c\x45RROR_REASON_COLUMNS_MISSING\x10\x05\x12\"\n\x1e\x45RROR_REASON_DATASET_NOT_READY\x10\x06\x12&\n\"ERROR_REASON_TRAINING_DATA_UNKNOWN\x10\x07\x12\x1e\n\x1a\x45RROR_REASON_MODEL_CHANGED\x10\x08\x12 \n\x1c\x45RROR_REASON_TRANSFER_BROKEN\x10\t\x12 \n\x1c\x45RROR_REASON_MODEL_NOT_READY\x10\n\x12#\n\x1f\x45RROR_REASON_COLUMNS_UNSUITABLE\x10\x0b\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'raia.explain.v1.error_reaso
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ERRORREASON']._serialized_start=56
-  _globals['_ERRORREASON']._serialized_end=458
+  _globals['_ERRORREASON']._serialized_end=495
 # @@protoc_insertion_point(module_scope)

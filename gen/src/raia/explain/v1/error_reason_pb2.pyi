@@ -64,6 +64,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The model has no version yet.
     Example: {"reason": "MODEL_NOT_READY", "domain": "raia.explain", "metadata": {"model_id": "0198…"}}
     """
+    ERROR_REASON_COLUMNS_UNSUITABLE: _ErrorReason.ValueType  # 11
+    """The model takes numbers from columns that hold something else in the dataset version.
+    Example: {"reason": "COLUMNS_UNSUITABLE", "domain": "raia.explain", "metadata": {"columns": "age"}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons in ErrorInfo of explain's errors, domain "raia.explain"; on the wire without the prefix."""
@@ -109,5 +113,9 @@ Example: {"reason": "TRANSFER_BROKEN", "domain": "raia.explain"}
 ERROR_REASON_MODEL_NOT_READY: ErrorReason.ValueType  # 10
 """The model has no version yet.
 Example: {"reason": "MODEL_NOT_READY", "domain": "raia.explain", "metadata": {"model_id": "0198…"}}
+"""
+ERROR_REASON_COLUMNS_UNSUITABLE: ErrorReason.ValueType  # 11
+"""The model takes numbers from columns that hold something else in the dataset version.
+Example: {"reason": "COLUMNS_UNSUITABLE", "domain": "raia.explain", "metadata": {"columns": "age"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -75,7 +75,9 @@ class ShapExplanation(_message.Message):
     explained_class: _builtins.str
     """The class whose margin is explained; empty for regressors."""
     additivity_error: _builtins.float
-    """The largest difference between base value plus values and the margin, over all rows, relative to the margin."""
+    """The largest difference between base value plus values and the margin, over all rows, relative to the margin where
+    that is greater than 1.
+    """
     precision: _builtins.str
     """The floating-point precision of the model's margin: "float64" or "float32"."""
     base_value: _builtins.float

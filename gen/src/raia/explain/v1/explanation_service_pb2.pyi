@@ -44,7 +44,9 @@ class GetShapExplanationRequest(_message.Message):
     """The class whose margin is explained; for two classes the second when empty, for more the favourable one."""
     @_builtins.property
     def rows(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Rows of the dataset version, from 0. None: a summary over the hold-out rows."""
+        """Rows of the dataset version, from 0. None: a summary over the hold-out rows; of a dataset version that the model was
+        not trained from, over all rows.
+        """
 
     @_builtins.property
     def wait(self) -> _duration_pb2.Duration:

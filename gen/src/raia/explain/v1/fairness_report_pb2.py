@@ -22,12 +22,13 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from raia.options.v1 import options_pb2 as raia_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%raia/explain/v1/fairness_report.proto\x12\x0fraia.explain.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1draia/options/v1/options.proto\"\x81\x05\n\x0e\x46\x61irnessReport\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\t\x12\x1c\n\x14protected_attributes\x18\x03 \x03(\t\x12\x31\n\x10\x66\x61irness_metrics\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x15\n\rbias_detected\x18\x05 \x01(\x08\x12\x17\n\x0frecommendations\x18\x06 \x01(\t\x12\x36\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xf2\xe0\x18\x02\x10\x01\x12\x16\n\x06status\x18\x08 \x01(\tB\x06\xf2\xe0\x18\x02\x08\x01\x12\x10\n\x08progress\x18\t \x01(\x01\x12\r\n\x05\x65rror\x18\n \x01(\t\x12\x17\n\x07version\x18\x0b \x01(\x05\x42\x06\xf2\xe0\x18\x02\x08\x01\x12\x0e\n\x06\x64igest\x18\x0c \x01(\t\x12\x12\n\ndataset_id\x18\r \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x0e \x01(\x05\x12>\n\x12\x66\x61vourable_outcome\x18\x0f \x01(\x0b\x32\".raia.explain.v1.FavourableOutcome\x12\x11\n\trow_count\x18\x10 \x01(\x03\x12\x36\n\nattributes\x18\x11 \x03(\x0b\x32\".raia.explain.v1.AttributeFairness\x12\x30\n\x0c\x63ompleted_at\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ncreated_by\x18\x13 \x01(\t\x12\x38\n\x0b\x64\x65\x66initions\x18\x14 \x03(\x0b\x32#.raia.explain.v1.ProtectedAttribute\"\xc9\x01\n\x12ProtectedAttribute\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x63olumn\x18\x02 \x01(\t\x12?\n\x06groups\x18\x03 \x03(\x0b\x32/.raia.explain.v1.ProtectedAttribute.GroupsEntry\x12\x0c\n\x04\x62ins\x18\x04 \x03(\x01\x12\x17\n\x0freference_group\x18\x05 \x01(\t\x1a-\n\x0bGroupsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x9d\x01\n\x11\x46\x61vourableOutcome\x12\x18\n\x10\x66\x61vourable_class\x18\x01 \x01(\t\x12\x16\n\tthreshold\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12!\n\x14regression_threshold\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12\x0c\n\x04side\x18\x04 \x01(\tB\x0c\n\n_thresholdB\x17\n\x15_regression_threshold\"\xd1\x03\n\x11\x41ttributeFairness\x12\x11\n\tattribute\x18\x01 \x01(\t\x12\x17\n\x0freference_group\x18\x02 \x01(\t\x12\x0e\n\x06judged\x18\x03 \x01(\x08\x12\x1a\n\x12not_judged_because\x18\x04 \x01(\t\x12\x38\n\x10\x64isparate_impact\x18\x05 \x01(\x0b\x32\x19.raia.explain.v1.IntervalH\x00\x88\x01\x01\x12\x45\n\x1d\x64\x65mographic_parity_difference\x18\x06 \x01(\x0b\x32\x19.raia.explain.v1.IntervalH\x01\x88\x01\x01\x12\x41\n\x19\x65qualized_odds_difference\x18\x07 \x01(\x0b\x32\x19.raia.explain.v1.IntervalH\x02\x88\x01\x01\x12.\n\x06groups\x18\x08 \x03(\x0b\x32\x1e.raia.explain.v1.GroupFairness\x12\x1b\n\x13ungrouped_row_count\x18\t \x01(\x03\x42\x13\n\x11_disparate_impactB \n\x1e_demographic_parity_differenceB\x1c\n\x1a_equalized_odds_difference\"\xe4\x02\n\rGroupFairness\x12\r\n\x05group\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\x12\x0e\n\x06judged\x18\x03 \x01(\x08\x12\x36\n\x0eselection_rate\x18\x04 \x01(\x0b\x32\x19.raia.explain.v1.IntervalH\x00\x88\x01\x01\x12\x1f\n\x12true_positive_rate\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12 \n\x13\x66\x61lse_positive_rate\x18\x06 \x01(\x01H\x02\x88\x01\x01\x12\x15\n\x08\x61\x63\x63uracy\x18\x07 \x01(\x01H\x03\x88\x01\x01\x12&\n\x19selection_rate_difference\x18\x08 \x01(\x01H\x04\x88\x01\x01\x42\x11\n\x0f_selection_rateB\x15\n\x13_true_positive_rateB\x16\n\x14_false_positive_rateB\x0b\n\t_accuracyB\x1c\n\x1a_selection_rate_difference\"7\n\x08Interval\x12\r\n\x05value\x18\x01 \x01(\x01\x12\r\n\x05lower\x18\x02 \x01(\x01\x12\r\n\x05upper\x18\x03 \x01(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%raia/explain/v1/fairness_report.proto\x12\x0fraia.explain.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1draia/options/v1/options.proto\"\x81\x05\n\x0e\x46\x61irnessReport\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\t\x12\x1c\n\x14protected_attributes\x18\x03 \x03(\t\x12\x31\n\x10\x66\x61irness_metrics\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x15\n\rbias_detected\x18\x05 \x01(\x08\x12\x17\n\x0frecommendations\x18\x06 \x01(\t\x12\x36\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xf2\xe0\x18\x02\x10\x01\x12\x16\n\x06status\x18\x08 \x01(\tB\x06\xf2\xe0\x18\x02\x08\x01\x12\x10\n\x08progress\x18\t \x01(\x01\x12\r\n\x05\x65rror\x18\n \x01(\t\x12\x17\n\x07version\x18\x0b \x01(\x05\x42\x06\xf2\xe0\x18\x02\x08\x01\x12\x0e\n\x06\x64igest\x18\x0c \x01(\t\x12\x12\n\ndataset_id\x18\r \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x0e \x01(\x05\x12>\n\x12\x66\x61vourable_outcome\x18\x0f \x01(\x0b\x32\".raia.explain.v1.FavourableOutcome\x12\x11\n\trow_count\x18\x10 \x01(\x03\x12\x36\n\nattributes\x18\x11 \x03(\x0b\x32\".raia.explain.v1.AttributeFairness\x12\x30\n\x0c\x63ompleted_at\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ncreated_by\x18\x13 \x01(\t\x12\x38\n\x0b\x64\x65\x66initions\x18\x14 \x03(\x0b\x32#.raia.explain.v1.ProtectedAttribute\"\x92\x02\n\x12ProtectedAttribute\x12\x16\n\x04name\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x12\x18\n\x06\x63olumn\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12Z\n\x06groups\x18\x03 \x03(\x0b\x32/.raia.explain.v1.ProtectedAttribute.GroupsEntryB\x19\xbaH\x16\x9a\x01\x13\x10\xe8\x07\"\x05r\x03\x18\xe8\x07*\x07r\x05\x10\x01\x18\xc8\x01\x12\x1c\n\x04\x62ins\x18\x04 \x03(\x01\x42\x0e\xbaH\x0b\x92\x01\x08\x10\x63\"\x04\x12\x02@\x01\x12!\n\x0freference_group\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x1a-\n\x0bGroupsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xe0\x01\n\x11\x46\x61vourableOutcome\x12\"\n\x10\x66\x61vourable_class\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\x12/\n\tthreshold\x18\x02 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00H\x00\x88\x01\x01\x12*\n\x14regression_threshold\x18\x03 \x01(\x01\x42\x07\xbaH\x04\x12\x02@\x01H\x01\x88\x01\x01\x12#\n\x04side\x18\x04 \x01(\tB\x15\xbaH\x12r\x10R\x00R\x05\x61\x62oveR\x05\x62\x65lowB\x0c\n\n_thresholdB\x17\n\x15_regression_threshold\"\xd1\x03\n\x11\x41ttributeFairness\x12\x11\n\tattribute\x18\x01 \x01(\t\x12\x17\n\x0freference_group\x18\x02 \x01(\t\x12\x0e\n\x06judged\x18\x03 \x01(\x08\x12\x1a\n\x12not_judged_because\x18\x04 \x01(\t\x12\x38\n\x10\x64isparate_impact\x18\x05 \x01(\x0b\x32\x19.raia.explain.v1.IntervalH\x00\x88\x01\x01\x12\x45\n\x1d\x64\x65mographic_parity_difference\x18\x06 \x01(\x0b\x32\x19.raia.explain.v1.IntervalH\x01\x88\x01\x01\x12\x41\n\x19\x65qualized_odds_difference\x18\x07 \x01(\x0b\x32\x19.raia.explain.v1.IntervalH\x02\x88\x01\x01\x12.\n\x06groups\x18\x08 \x03(\x0b\x32\x1e.raia.explain.v1.GroupFairness\x12\x1b\n\x13ungrouped_row_count\x18\t \x01(\x03\x42\x13\n\x11_disparate_impactB \n\x1e_demographic_parity_differenceB\x1c\n\x1a_equalized_odds_difference\"\xe4\x02\n\rGroupFairness\x12\r\n\x05group\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\x12\x0e\n\x06judged\x18\x03 \x01(\x08\x12\x36\n\x0eselection_rate\x18\x04 \x01(\x0b\x32\x19.raia.explain.v1.IntervalH\x00\x88\x01\x01\x12\x1f\n\x12true_positive_rate\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12 \n\x13\x66\x61lse_positive_rate\x18\x06 \x01(\x01H\x02\x88\x01\x01\x12\x15\n\x08\x61\x63\x63uracy\x18\x07 \x01(\x01H\x03\x88\x01\x01\x12&\n\x19selection_rate_difference\x18\x08 \x01(\x01H\x04\x88\x01\x01\x42\x11\n\x0f_selection_rateB\x15\n\x13_true_positive_rateB\x16\n\x14_false_positive_rateB\x0b\n\t_accuracyB\x1c\n\x1a_selection_rate_difference\"7\n\x08Interval\x12\r\n\x05value\x18\x01 \x01(\x01\x12\r\n\x05lower\x18\x02 \x01(\x01\x12\r\n\x05upper\x18\x03 \x01(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,18 +43,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FAIRNESSREPORT'].fields_by_name['version']._serialized_options = b'\362\340\030\002\010\001'
   _globals['_PROTECTEDATTRIBUTE_GROUPSENTRY']._loaded_options = None
   _globals['_PROTECTEDATTRIBUTE_GROUPSENTRY']._serialized_options = b'8\001'
-  _globals['_FAIRNESSREPORT']._serialized_start=153
-  _globals['_FAIRNESSREPORT']._serialized_end=794
-  _globals['_PROTECTEDATTRIBUTE']._serialized_start=797
-  _globals['_PROTECTEDATTRIBUTE']._serialized_end=998
-  _globals['_PROTECTEDATTRIBUTE_GROUPSENTRY']._serialized_start=953
-  _globals['_PROTECTEDATTRIBUTE_GROUPSENTRY']._serialized_end=998
-  _globals['_FAVOURABLEOUTCOME']._serialized_start=1001
-  _globals['_FAVOURABLEOUTCOME']._serialized_end=1158
-  _globals['_ATTRIBUTEFAIRNESS']._serialized_start=1161
-  _globals['_ATTRIBUTEFAIRNESS']._serialized_end=1626
-  _globals['_GROUPFAIRNESS']._serialized_start=1629
-  _globals['_GROUPFAIRNESS']._serialized_end=1985
-  _globals['_INTERVAL']._serialized_start=1987
-  _globals['_INTERVAL']._serialized_end=2042
+  _globals['_PROTECTEDATTRIBUTE'].fields_by_name['name']._loaded_options = None
+  _globals['_PROTECTEDATTRIBUTE'].fields_by_name['name']._serialized_options = b'\272H\005r\003\030\377\001'
+  _globals['_PROTECTEDATTRIBUTE'].fields_by_name['column']._loaded_options = None
+  _globals['_PROTECTEDATTRIBUTE'].fields_by_name['column']._serialized_options = b'\272H\005r\003\030\200 '
+  _globals['_PROTECTEDATTRIBUTE'].fields_by_name['groups']._loaded_options = None
+  _globals['_PROTECTEDATTRIBUTE'].fields_by_name['groups']._serialized_options = b'\272H\026\232\001\023\020\350\007\"\005r\003\030\350\007*\007r\005\020\001\030\310\001'
+  _globals['_PROTECTEDATTRIBUTE'].fields_by_name['bins']._loaded_options = None
+  _globals['_PROTECTEDATTRIBUTE'].fields_by_name['bins']._serialized_options = b'\272H\013\222\001\010\020c\"\004\022\002@\001'
+  _globals['_PROTECTEDATTRIBUTE'].fields_by_name['reference_group']._loaded_options = None
+  _globals['_PROTECTEDATTRIBUTE'].fields_by_name['reference_group']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_FAVOURABLEOUTCOME'].fields_by_name['favourable_class']._loaded_options = None
+  _globals['_FAVOURABLEOUTCOME'].fields_by_name['favourable_class']._serialized_options = b'\272H\005r\003\030\364\003'
+  _globals['_FAVOURABLEOUTCOME'].fields_by_name['threshold']._loaded_options = None
+  _globals['_FAVOURABLEOUTCOME'].fields_by_name['threshold']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\000\000\360?)\000\000\000\000\000\000\000\000'
+  _globals['_FAVOURABLEOUTCOME'].fields_by_name['regression_threshold']._loaded_options = None
+  _globals['_FAVOURABLEOUTCOME'].fields_by_name['regression_threshold']._serialized_options = b'\272H\004\022\002@\001'
+  _globals['_FAVOURABLEOUTCOME'].fields_by_name['side']._loaded_options = None
+  _globals['_FAVOURABLEOUTCOME'].fields_by_name['side']._serialized_options = b'\272H\022r\020R\000R\005aboveR\005below'
+  _globals['_FAIRNESSREPORT']._serialized_start=182
+  _globals['_FAIRNESSREPORT']._serialized_end=823
+  _globals['_PROTECTEDATTRIBUTE']._serialized_start=826
+  _globals['_PROTECTEDATTRIBUTE']._serialized_end=1100
+  _globals['_PROTECTEDATTRIBUTE_GROUPSENTRY']._serialized_start=1055
+  _globals['_PROTECTEDATTRIBUTE_GROUPSENTRY']._serialized_end=1100
+  _globals['_FAVOURABLEOUTCOME']._serialized_start=1103
+  _globals['_FAVOURABLEOUTCOME']._serialized_end=1327
+  _globals['_ATTRIBUTEFAIRNESS']._serialized_start=1330
+  _globals['_ATTRIBUTEFAIRNESS']._serialized_end=1795
+  _globals['_GROUPFAIRNESS']._serialized_start=1798
+  _globals['_GROUPFAIRNESS']._serialized_end=2154
+  _globals['_INTERVAL']._serialized_start=2156
+  _globals['_INTERVAL']._serialized_end=2211
 # @@protoc_insertion_point(module_scope)

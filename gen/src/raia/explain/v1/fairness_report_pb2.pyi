@@ -166,7 +166,7 @@ class ProtectedAttribute(_message.Message):
     name: _builtins.str
     """Its name, such as "sex"."""
     column: _builtins.str
-    """The column it is read from, which the model need not use."""
+    """The column it is read from, which the model need not use; the one of the attribute's name when empty."""
     reference_group: _builtins.str
     """The group the differences are taken to; the largest judged group when empty."""
     @_builtins.property

@@ -18,6 +18,7 @@ FEATURE_IMPORTANCE = "feature_importance"
 PERMUTATION = "permutation"
 HOLDOUT = "holdout"
 EVERY = "every"
+EVERY_CLASS = "*"
 _RETRY_AFTER = timedelta(minutes=1)
 
 
@@ -39,6 +40,11 @@ class Subject:
     rows: tuple[int, ...] = ()
     explained_class: str = ""
     target: str = ""
+
+    @property
+    def of_every_class(self) -> bool:
+        """Whether it is the mean over all classes; SHAP values themselves are always of one."""
+        return self.kind == FEATURE_IMPORTANCE and self.explained_class == EVERY_CLASS
 
     @property
     def parameter_digest(self) -> str:

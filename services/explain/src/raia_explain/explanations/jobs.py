@@ -6,23 +6,28 @@ from contextlib import ExitStack
 from typing import Any
 from uuid import UUID
 
+import orjson
+from raia_kit.changes import Changes
+from raia_kit.channels import LARGEST_MESSAGE
 from raia_kit.database import UnitOfWork
 from raia_kit.errors import RaiaError
 from raia_kit.identity import ServiceIdentity
 from raia_kit.jobs import Job, JobQueue, JobRecord
 
-from raia_explain.changes import Changes
-from raia_explain.errors import model_changed
+from raia_explain.errors import answer_too_large, model_changed
 from raia_explain.explanations import events
-from raia_explain.explanations.domain import FAILED, HOLDOUT, PERMUTATION, SUCCEEDED, Explanation
+from raia_explain.explanations.converters import to_shap
+from raia_explain.explanations.domain import FAILED, HOLDOUT, PERMUTATION, SUCCEEDED, Explanation, Subject
 from raia_explain.explanations.repository import ExplanationRepository
 from raia_explain.explanations.results import Results
 from raia_explain.settings import ExplainSettings
 from raia_explain.sources.datasets import DatasetSource
-from raia_explain.sources.models import ModelSource
+from raia_explain.sources.models import ModelSource, ModelVersion
 
 EXPLAIN_JOB = "explain.explanation"
 _PERMISSIONS = ("models.read", "datasets.read", "explanations.read")
+_OTHER_BYTES = 1024
+"""Room for what is not known before an explanation has succeeded."""
 _ROWS = "raia_explain.workers.shap_values:explain_rows"
 _ALL = "raia_explain.workers.shap_values:explain_all"
 _PERMUTE = "raia_explain.workers.importance:permute"
@@ -63,6 +68,7 @@ class ExplanationJobs:
             self._explanations.set_progress(unit, explanation_id, 0.0)
         began = time.monotonic()
         result = self._compute(job, found)
+        _require_answerable(found, result)
         row, key = self._results.store(job.org_id, result)
         milliseconds = (time.monotonic() - began) * 1000
         with job.complete() as unit:
@@ -80,7 +86,9 @@ class ExplanationJobs:
                 raise model_changed(model.id, model.version)
             artifact = files.enter_context(self._models.artifact(model, token))
             rows = files.enter_context(
-                self._datasets.rows(subject.dataset_id, subject.dataset_version, token, (job.org_id, job.user_id))
+                self._datasets.rows(
+                    subject.dataset_id, subject.dataset_version, _columns(model, subject), token, _reader(job)
+                )
             )
             arguments: dict[str, Any] = {
                 "model_path": str(artifact),
@@ -104,7 +112,7 @@ class ExplanationJobs:
         if subject.method == PERMUTATION:
             arguments |= {"holdout": holdout, "target": subject.target}
             return _PERMUTE
-        arguments["label"] = subject.explained_class
+        arguments["label"] = None if subject.of_every_class else subject.explained_class
         if subject.rows:
             arguments["rows"] = list(subject.rows)
             return _ROWS
@@ -126,3 +134,22 @@ class ExplanationJobs:
         if found is not None and found.job_id == record.id and self._explanations.fail(unit, found.id, message):
             events.finished(unit, found, FAILED)
         unit.after_commit(self._changes.notify)
+
+
+def _columns(model: ModelVersion, subject: Subject) -> list[str]:
+    """What is read of each row: of the dataset trained from the label too, so that every method uses one file."""
+    trained_from = (subject.dataset_id, subject.dataset_version) == (model.dataset_id, model.dataset_version)
+    return [*model.columns, *([model.target] if trained_from and model.target else [])]
+
+
+def _reader(job: Job) -> list[str]:
+    return [str(job.org_id), str(job.user_id)]
+
+
+def _require_answerable(explanation: Explanation, result: Mapping[str, Any]) -> None:
+    """Raises ``ResourceExhausted`` (ANSWER_TOO_LARGE) for values of rows that no answer could ever hold."""
+    if not explanation.subject.rows or len(orjson.dumps(result)) < LARGEST_MESSAGE:
+        return
+    size = to_shap(explanation, result).ByteSize() + _OTHER_BYTES
+    if size > LARGEST_MESSAGE:
+        raise answer_too_large(size, LARGEST_MESSAGE)

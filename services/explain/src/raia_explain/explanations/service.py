@@ -6,15 +6,16 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from raia_kit.changes import Changes
 from raia_kit.context import Call
 from raia_kit.database import Database
 from raia_kit.errors import InvalidArgument, NotFound
 from raia_kit.jobs import JobQueue
 
-from raia_explain.changes import Changes
-from raia_explain.errors import class_unknown, columns_missing, row_out_of_range, training_data_unknown
+from raia_explain.errors import class_unknown, row_out_of_range, training_data_unknown
 from raia_explain.explanations.domain import (
     EVERY,
+    EVERY_CLASS,
     FEATURE_IMPORTANCE,
     HOLDOUT,
     PERMUTATION,
@@ -94,7 +95,6 @@ class ExplanationService:
         Raises ``NotFound``, ``PermissionDenied``, ``ColumnsMissing``.
         """
         model = self._models.require(call, model_id, version)
-        several = len(model.classes) > 2
         subject = Subject(
             kind=FEATURE_IMPORTANCE,
             method=method or PERMUTATION,
@@ -104,7 +104,7 @@ class ExplanationService:
             dataset_id=_trained_from(model),
             dataset_version=model.dataset_version,
             scope=HOLDOUT,
-            explained_class="" if not model.classes or method != SHAP else "*" if several else model.classes[1],
+            explained_class=_class_of_importance(model) if method == SHAP else "",
             target=model.target,
         )
         return self._answer(call, model, subject, seconds)
@@ -142,10 +142,7 @@ class ExplanationService:
     def _checked(self, model: ModelVersion, subject: Subject) -> Subject:
         """The subject with its dataset version settled, if the caller may read it and it holds what is needed."""
         dataset = self._datasets.get(subject.dataset_id, subject.dataset_version)
-        needed = [*model.columns, *([subject.target] if subject.method == PERMUTATION else [])]
-        missing = [name for name in needed if name not in dataset.columns]
-        if missing:
-            raise columns_missing(missing)
+        dataset.require([*model.columns, *([subject.target] if subject.method == PERMUTATION else [])], model.numeric)
         for row in subject.rows:
             if row >= dataset.row_count:
                 raise row_out_of_range(row, dataset.row_count)
@@ -174,6 +171,13 @@ def _trained_from(model: ModelVersion) -> UUID:
     if model.dataset_id is None:
         raise training_data_unknown(model.id)
     return model.dataset_id
+
+
+def _class_of_importance(model: ModelVersion) -> str:
+    """The class whose SHAP values are summed up: the mean over all where there are more than two."""
+    if len(model.classes) > 2:
+        return EVERY_CLASS
+    return model.classes[-1] if model.classes else ""
 
 
 def _class_of(model: ModelVersion, label: str) -> str:

@@ -10,9 +10,10 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from raia_kit.errors import InvalidArgument
 
 from raia_explain.errors import attribute_unusable, class_unknown, favourable_outcome_missing
-from raia_explain.sources.datasets import DatasetVersion
+from raia_explain.sources.datasets import NUMERIC, DatasetVersion
 from raia_explain.sources.models import ModelVersion
 
 PENDING = "pending"
@@ -21,7 +22,9 @@ SUCCEEDED = "succeeded"
 FAILED = "failed"
 CANCELLED = "cancelled"
 ABOVE, BELOW = "above", "below"
-_NUMERIC = frozenset({"integer", "float"})
+_MOST_BYTES = 256 * 1024
+"""Of all definitions of a report together, as JSON: every answer about the report repeats them."""
+_MOST_GROUPS = 100
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,10 @@ def settled_definitions(
     definitions: Sequence[AttributeDefinition], dataset: DatasetVersion
 ) -> tuple[AttributeDefinition, ...]:
     """The definitions, if the dataset version has what they read; raises ``AttributeUnusable``."""
+    size = len(orjson.dumps([asdict(each) for each in definitions]))
+    if size > _MOST_BYTES:
+        what = f"they take {size:,} bytes; {_MOST_BYTES:,} are the most: map fewer values"
+        raise InvalidArgument.of_field("protected_attributes", what)
     names = [each.name for each in definitions]
     for each in definitions:
         _check(each, dataset)
@@ -122,13 +129,19 @@ def settled_definitions(
 def _check(each: AttributeDefinition, dataset: DatasetVersion) -> None:
     if not each.name:
         raise attribute_unusable("", "it has no name")
+    if any("\0" in text for text in (each.name, each.reference_group, *each.groups.values())):
+        raise attribute_unusable(each.name, "names hold the character NUL, which cannot be stored")
     kind = dataset.columns.get(each.column)
     if kind is None:
         shown = ", ".join(repr(name) for name in list(dataset.columns)[:20])
         raise attribute_unusable(each.name, f"the dataset has no column {each.column!r}; it has {shown}")
     if each.groups and each.bins:
         raise attribute_unusable(each.name, "state a map from value to group or bins, not both")
-    if each.bins and kind not in _NUMERIC:
+    if len(set(each.groups.values())) > _MOST_GROUPS:
+        raise attribute_unusable(each.name, f"its map has more than {_MOST_GROUPS} groups: join some")
+    if each.groups and each.reference_group and each.reference_group not in each.groups.values():
+        raise attribute_unusable(each.name, f"the reference group {each.reference_group!r} is none of its map's groups")
+    if each.bins and kind not in NUMERIC:
         raise attribute_unusable(
             each.name, f"column {each.column!r} holds {kind}, not numbers, so it has no bins: state a map to groups"
         )
@@ -140,8 +153,10 @@ def _check(each: AttributeDefinition, dataset: DatasetVersion) -> None:
 def settled_outcome(favourable: Favourable, model: ModelVersion) -> Favourable:
     """The favourable outcome with what the model records filled in.
 
-    Raises ``FavourableOutcomeMissing``, ``ClassUnknown``.
+    Raises ``FavourableOutcomeMissing``, ``ClassUnknown``, and ``InvalidArgument`` for what such a model cannot use: a
+    report that leaves out what was asked for would be taken for another.
     """
+    _require_fitting(favourable, model)
     if not model.classes:
         if favourable.regression_threshold is None or favourable.side not in (ABOVE, BELOW):
             what = "for a regressor, state regression_threshold and side ('above' or 'below')"
@@ -154,3 +169,12 @@ def settled_outcome(favourable: Favourable, model: ModelVersion) -> Favourable:
     if label not in model.classes:
         raise class_unknown(label, model.classes)
     return Favourable(favourable_class=label, threshold=favourable.threshold)
+
+
+def _require_fitting(favourable: Favourable, model: ModelVersion) -> None:
+    of_classifiers = {"favourable_class": favourable.favourable_class, "threshold": favourable.threshold}
+    of_regressors = {"regression_threshold": favourable.regression_threshold, "side": favourable.side}
+    kind, wrong = ("a classifier", of_regressors) if model.classes else ("a regressor", of_classifiers)
+    for name, value in wrong.items():
+        if value not in (None, ""):
+            raise InvalidArgument.of_field(f"favourable_outcome.{name}", f"{kind} has no use for it")

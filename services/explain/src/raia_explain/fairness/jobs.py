@@ -8,13 +8,13 @@ from uuid import UUID
 
 from google.protobuf.json_format import ParseDict
 from raia.ml.v1 import gate_service_pb2, gate_service_pb2_grpc
+from raia_kit.changes import Changes
 from raia_kit.channels import ServiceChannels
 from raia_kit.database import UnitOfWork
 from raia_kit.errors import NotFound, RaiaError
 from raia_kit.identity import ServiceIdentity
 from raia_kit.jobs import Job, JobQueue, JobRecord
 
-from raia_explain.changes import Changes
 from raia_explain.errors import model_changed
 from raia_explain.fairness import events
 from raia_explain.fairness.domain import CANCELLED, FAILED, SUCCEEDED, FairnessReport, report_digest
@@ -97,10 +97,11 @@ class FairnessJobs:
         model = self._models.get(report.model_id, report.version, token)
         if model.digest != report.digest:
             raise model_changed(model.id, model.version)
-        reader = (job.org_id, job.user_id)
+        columns = [*model.columns, report.target, *(each.column for each in report.definitions)]
+        reader = [str(job.org_id), str(job.user_id)]
         with (
             self._models.artifact(model, token) as artifact,
-            self._datasets.rows(report.dataset_id, report.dataset_version, token, reader) as rows,
+            self._datasets.rows(report.dataset_id, report.dataset_version, columns, token, reader) as rows,
         ):
             arguments = {
                 "model_path": str(artifact),

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
+from raia_kit.changes import Changes
 from raia_kit.context import Call, final_unit
 from raia_kit.database import Database, UnitOfWork
 from raia_kit.errors import NotFound
 from raia_kit.jobs import JobQueue
 from raia_kit.pagination import ListRequest
 
-from raia_explain.changes import Changes
-from raia_explain.errors import columns_missing, training_data_unknown
+from raia_explain.errors import training_data_unknown
 from raia_explain.fairness import events
 from raia_explain.fairness.domain import (
     CANCELLED,
@@ -64,9 +64,7 @@ class FairnessService:
             raise training_data_unknown(model_id)
         outcome = settled_outcome(favourable, model)
         dataset = self._datasets.get(model.dataset_id, model.dataset_version)
-        missing = [name for name in (*model.columns, model.target) if name not in dataset.columns]
-        if missing:
-            raise columns_missing(missing)
+        dataset.require([*model.columns, model.target], model.numeric)
         wanted = ReportRequest(model, dataset, settled_definitions(definitions, dataset), outcome)
         unit = final_unit()
         report_id = self._reports.create(unit, wanted)

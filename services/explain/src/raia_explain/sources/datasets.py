@@ -1,6 +1,6 @@
 """Dataset versions, which ingest owns: their description and rows."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -12,10 +12,15 @@ from google.protobuf.json_format import MessageToDict
 from raia.ingest.v1 import dataset_service_pb2, dataset_service_pb2_grpc, reader_service_pb2, reader_service_pb2_grpc
 from raia_kit.channels import ServiceChannels
 
-from raia_explain.errors import not_ready
+from raia_explain.errors import columns_missing, columns_unsuitable, not_ready
 from raia_explain.sources.files import FileCache, key_of
 
 INGEST = "ingest"
+NUMERIC = frozenset({"integer", "float"})
+"""Types of columns that hold numbers."""
+_MOST_NAMED = 10_000
+"""Columns that a request may name; where more are needed, all are fetched."""
+_NUMBERS_OR_NOTHING = NUMERIC | {"null"}
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,16 @@ class DatasetVersion:
     row_count: int
     columns: Mapping[str, str]
     """Types by name."""
+
+    def require(self, columns: Iterable[str], numeric: Collection[str] = ()) -> None:
+        """Raises ``ColumnsMissing`` unless it has these columns, with numbers in the numeric ones."""
+        wanted = list(columns)
+        missing = [name for name in wanted if name not in self.columns]
+        if missing:
+            raise columns_missing(missing)
+        unsuitable = [name for name in wanted if name in numeric and self.columns[name] not in _NUMBERS_OR_NOTHING]
+        if unsuitable:
+            raise columns_unsuitable(unsuitable)
 
 
 class DatasetSource:
@@ -54,13 +69,22 @@ class DatasetSource:
         )
 
     @contextmanager
-    def rows(self, dataset_id: UUID, version: int, token: str, reader: object) -> Iterator[Path]:
-        """All rows of a version in a file, an Arrow IPC stream; ``reader`` says who reads, so that no other may."""
+    def rows(
+        self, dataset_id: UUID, version: int, columns: Iterable[str], token: str, reader: object
+    ) -> Iterator[Path]:
+        """All rows of a version in a file, an Arrow IPC stream of these columns.
+
+        ``reader`` says who reads, so that no other may.
+        """
+        wanted = sorted(set(columns))
+        request = reader_service_pb2.ReadRequest(dataset_id=str(dataset_id), version=version)
+        if len(wanted) <= _MOST_NAMED:
+            request.columns.extend(wanted)
         stub = self._channels.stub(reader_service_pb2_grpc.DatasetReaderStub, INGEST, token)
-        answers: Any = stub.Read(reader_service_pb2.ReadRequest(dataset_id=str(dataset_id), version=version))
+        answers: Any = stub.Read(request)
         try:
             first = next(answers)
-            key = key_of("rows", reader, dataset_id, first.version, first.sha256)
+            key = key_of("rows", reader, dataset_id, first.version, first.sha256, list(request.columns))
             with self._files.file(
                 key, lambda: (answer.data for answer in chain([first], answers)), limit=self._most_bytes
             ) as path:

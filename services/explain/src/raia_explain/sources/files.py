@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import orjson
 from raia_kit.errors import ResourceExhausted
 from raia_kit.ids import new_id
+from raia_kit.scratch import scratch_prefix
 
 from raia_explain.errors import TransferBroken
-from raia_explain.scratch import SCRATCH_PREFIX
 
 
 class FileCache:
@@ -52,8 +53,10 @@ class FileCache:
 
     def _place(self) -> Path:
         with self._lock:
-            if self._folder is None:
-                self._folder = Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX, dir=self._parent))
+            if self._folder is None or not self._folder.is_dir():
+                # The folder is made anew when whoever cleans temporary folders has removed it.
+                self._sizes.clear()
+                self._folder = Path(tempfile.mkdtemp(prefix=scratch_prefix("explain"), dir=self._parent))
             return self._folder
 
     def _link(self, key: str, path: Path) -> bool:
@@ -75,7 +78,10 @@ class FileCache:
         with self._lock:
             if self._folder is None or key in self._sizes:
                 return
-            os.link(path, self._folder / key)
+            try:
+                os.link(path, self._folder / key)
+            except OSError:  # it is used this once
+                return
             self._sizes[key] = size
             while sum(self._sizes.values()) > self._max_bytes:
                 dropped, _ = self._sizes.popitem(last=False)
@@ -84,7 +90,7 @@ class FileCache:
 
 def key_of(*parts: object) -> str:
     """A file name for what ``parts`` name together."""
-    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
+    return hashlib.sha256(orjson.dumps(parts, default=str)).hexdigest()
 
 
 def checked(pieces: Iterable[bytes], sha256: str) -> Iterator[bytes]:

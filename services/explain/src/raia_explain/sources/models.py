@@ -32,6 +32,8 @@ class ModelVersion:
     """``classification`` or ``regression``."""
     classes: tuple[str, ...]
     columns: tuple[str, ...]
+    numeric: frozenset[str]
+    """Those of the columns that it takes numbers from."""
     dataset_id: UUID | None
     """What it was trained from."""
     dataset_version: int
@@ -108,6 +110,7 @@ def _version_of(model: model_pb2.Model) -> ModelVersion:
         kind=model.type,
         classes=tuple(model.signature.classes),
         columns=tuple(spec.name for spec in model.signature.inputs),
+        numeric=frozenset(spec.name for spec in model.signature.inputs if spec.kind == "numeric"),
         dataset_id=UUID(dataset) if dataset else None,
         dataset_version=int(training.get("dataset_version") or 0),
         target=str(training.get("target") or ""),

@@ -45,19 +45,20 @@ class Explainer:
     def __init__(self, model: ScoringModel) -> None:
         self.model = model
         self.method: Literal["tree", "linear"] = "linear" if model.algorithm in LINEAR else "tree"
-        self._trees: TreeShap | _Library | None = None
+        self._trees: tuple[int | None, TreeShap | _Library] | None = None
 
     @property
     def outputs(self) -> int:
         """How many margins the model has: one, or one a class for more than two classes."""
         return len(self.model.classes) if len(self.model.classes) > 2 else 1
 
-    def explain(self, encoded: np.ndarray) -> list[Attribution]:
-        """The attribution of each output for rows that are encoded already, float64 (n, m)."""
+    def explain(self, encoded: np.ndarray, only: int | None = None) -> list[Attribution]:
+        """The attribution of each output, or of one alone, for rows that are encoded already, float64 (n, m)."""
         margin = self.model.encoded_margin(encoded).reshape(len(encoded), self.outputs)
-        values, base = self._linear(encoded) if self.method == "linear" else self._tree(encoded)
+        margin = margin if only is None else margin[:, [only]]
+        values, base = self._linear(encoded, only) if self.method == "linear" else self._tree(encoded, only)
         columns = by_source(values, self.model.encoded_sources, self.model.signature.names)
-        return [Attribution(columns[:, :, k], float(base[k]), margin[:, k]) for k in range(self.outputs)]
+        return [Attribution(columns[:, :, k], float(base[k]), margin[:, k]) for k in range(margin.shape[1])]
 
     def of_class(self, encoded: np.ndarray, label: str) -> Attribution:
         """The attribution of one class's margin, or of a regressor's with an empty label.
@@ -65,32 +66,31 @@ class Explainer:
         Of two classes the first has the second's margin turned round: negated as log-odds, taken from 1 as a
         probability. Raises ``ClassUnknown``.
         """
-        found = self.explain(encoded)
-        if not self.model.classes:
-            return found[0]
-        if label not in self.model.classes:
+        if self.model.classes and label not in self.model.classes:
             raise class_unknown(label, self.model.classes)
-        place = self.model.classes.index(label)
-        if self.outputs > 1:
-            return found[place]
-        only = found[0]
-        if place == 1:
+        place = self.model.classes.index(label) if self.model.classes else 0
+        (only,) = self.explain(encoded, place if self.outputs > 1 else 0)
+        if self.outputs > 1 or place == 1 or not self.model.classes:
             return only
         whole = 1.0 if self.model.margin_scale == "probability" else 0.0
         return Attribution(-only.values, whole - only.base, whole - only.margin)
 
-    def _linear(self, encoded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _linear(self, encoded: np.ndarray, only: int | None) -> tuple[np.ndarray, np.ndarray]:
         weights = np.atleast_2d(np.asarray(self.model.estimator.coef_, dtype=np.float64))
         constant = np.atleast_1d(np.asarray(self.model.estimator.intercept_, dtype=np.float64))
+        if only is not None:
+            weights, constant = weights[[only]], constant[[only]]
         mean = self.model.encoded_mean
         values = (encoded - mean)[:, :, None] * weights.T[None, :, :]
         return values, weights @ mean + constant
 
-    def _tree(self, encoded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        if self._trees is None:
-            self._trees = _trees_of(self.model)
-        values = self._trees.values(encoded)
-        return values, self._trees.base
+    def _tree(self, encoded: np.ndarray, only: int | None) -> tuple[np.ndarray, np.ndarray]:
+        if self._trees is None or self._trees[0] != only:
+            self._trees = None  # the memory is needed for the next
+            self._trees = only, _trees_of(self.model, only)
+        trees = self._trees[1]
+        values = trees.values(encoded)
+        return values, trees.base
 
 
 def by_source(values: np.ndarray, sources: Sequence[str], names: Sequence[str]) -> np.ndarray:
@@ -102,21 +102,24 @@ def by_source(values: np.ndarray, sources: Sequence[str], names: Sequence[str]) 
     return found
 
 
-def _trees_of(model: ScoringModel) -> "TreeShap | _Library":
+def _trees_of(model: ScoringModel, only: int | None) -> "TreeShap | _Library":
     try:
-        return TreeShap(forest.read(model.algorithm, model.estimator))
+        found = forest.read(model.algorithm, model.estimator)
     except forest.NotReadable:
-        return _Library(model)
+        return _Library(model, only)
+    return TreeShap(found if only is None else found.of_output(only))
 
 
 class _Library:
     """SHAP values by the shap library, for trees of kinds that are not read here."""
 
-    def __init__(self, model: ScoringModel) -> None:
+    def __init__(self, model: ScoringModel, only: int | None) -> None:
         import shap  # takes seconds, so that nobody else pays for it
 
         self._explainer = shap.TreeExplainer(model.estimator, feature_perturbation="tree_path_dependent")
-        self._several = len(model.classes) > 2
+        # A forest of two classes answers both; the second's is the margin.
+        several = len(model.classes) > 2
+        self._outputs = slice(-1, None) if not several else slice(only, None if only is None else only + 1)
         self.base = np.zeros(0)
         """Known once rows were explained."""
 
@@ -128,6 +131,5 @@ class _Library:
         values = np.stack(found, axis=-1) if isinstance(found, list) else np.asarray(found, dtype=np.float64)
         values = values.reshape(*encoded.shape, -1).astype(np.float64)
         base = np.atleast_1d(np.asarray(self._explainer.expected_value, dtype=np.float64))
-        self.base = base if self._several else base[-1:]
-        # A forest of two classes answers both; the second's is the margin.
-        return values if self._several else values[:, :, -1:]
+        self.base = base[self._outputs]
+        return values[:, :, self._outputs]

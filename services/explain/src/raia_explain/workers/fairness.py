@@ -1,11 +1,9 @@
 """The compute function of a fairness analysis: the decisions of a model on its hold-out rows, group by group."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import orjson
 import pandas as pd
 from raia_scoring.model import ScoringModel
 from raia_scoring.signature import numbers, texts
@@ -27,7 +25,7 @@ def analyse(
     favourable: Mapping[str, Any],
     progress: Progress,
 ) -> dict[str, Any]:
-    """The content of a fairness report and its digest.
+    """The content of a fairness report, and its figures for the gate.
 
     ``favourable`` says ``favourable_class`` (and perhaps ``threshold``) for a classifier, ``regression_threshold`` and
     ``side`` for a regressor. Rows without a label are left out. Raises ``AttributeUnusable``, ``ClassUnknown``,
@@ -53,12 +51,7 @@ def analyse(
         "resamples": parity.RESAMPLES,
         "seed": parity.SEED,
     }
-    return {"content": content, "figures": figures(attributes)}
-
-
-def report_digest(content: Mapping[str, Any]) -> str:
-    """The SHA-256, in hexadecimal, of the content as JSON with sorted keys and no spaces."""
-    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return {"content": content, "figures": figures(attributes, favourable)}
 
 
 def labels(
@@ -85,9 +78,13 @@ def decisions(model: ScoringModel, frame: pd.DataFrame, favourable: Mapping[str,
     return np.asarray(chance >= favourable["threshold"], dtype=bool)
 
 
-def figures(attributes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The figures by attribute, for the gate and for programs: values, ends of intervals, and groups by name."""
-    return {str(each["attribute"]): _figures(each) for each in attributes}
+def figures(attributes: Sequence[Mapping[str, Any]], favourable: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures by attribute, for the gate and for programs: values, ends of intervals, and groups by name.
+
+    Each says what counted as favourable: the gate rests on decisions that the model itself makes.
+    """
+    outcome = {name: value for name, value in favourable.items() if value not in (None, "")}
+    return {str(each["attribute"]): {**_figures(each), "favourable_outcome": outcome} for each in attributes}
 
 
 def _figures(found: Mapping[str, Any]) -> dict[str, Any]:

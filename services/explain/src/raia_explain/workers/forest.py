@@ -1,7 +1,7 @@
 """Trees of every library in one form: arrays over all nodes of an ensemble."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,15 @@ class Forest:
     """Whether a value equal to the threshold goes right."""
     single: bool = False
     """Whether values are rounded to 32 bits before they are compared."""
+
+    def of_output(self, output: int) -> "Forest":
+        """The trees of one output alone."""
+        trees = [
+            replace(tree, value=tree.value[:, [tree.outputs.index(output)]], outputs=(0,))
+            for tree in self.trees
+            if output in tree.outputs
+        ]
+        return replace(self, trees=trees, offset=self.offset[[output]])
 
 
 def read(algorithm: str, estimator: Any) -> Forest:

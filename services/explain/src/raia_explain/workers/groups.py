@@ -12,6 +12,8 @@ from raia_scoring.signature import texts
 from raia_explain.errors import attribute_unusable
 
 MOST_GROUPS = 100
+LONGEST_NAME = 200
+"""Characters of a group's name."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,12 @@ def assign(definition: Definition, values: "pd.Series[Any]") -> np.ndarray:
             definition.name,
             f"column {definition.column!r} holds {len(distinct):,} different values: "
             "state bins for numbers, or a map from value to group",
+        )
+    if any(len(value) > LONGEST_NAME for value in distinct):
+        raise attribute_unusable(
+            definition.name,
+            f"column {definition.column!r} holds values of more than {LONGEST_NAME} characters, too long to name a "
+            "group: state a map from value to group",
         )
     return found
 

@@ -12,7 +12,9 @@ from raia_explain.workers.attribution import Attribution, Explainer
 Progress = Callable[[float, str], None]
 
 CHUNK = 2_000
-"""Rows explained at once: they bound the memory and pace the progress."""
+"""Rows explained at once, at most: they pace the progress."""
+CHUNK_BYTES = 128 * 1024**2
+"""Bytes of values of encoded columns at once, at most."""
 
 
 def explain_rows(
@@ -45,11 +47,11 @@ def explain_rows(
 
 
 def explain_all(
-    *, model_path: str, digest: str, data_path: str, holdout: bytes | None, label: str, progress: Progress
+    *, model_path: str, digest: str, data_path: str, holdout: bytes | None, label: str | None, progress: Progress
 ) -> dict[str, Any]:
     """The mean absolute SHAP value of each column over the hold-out rows, or over all without ``holdout``.
 
-    An empty label is for regressors; ``*`` takes the mean over the classes of a model with more than two.
+    An empty label is for regressors; None takes the mean over the classes of a model with more than two.
     """
     explainer = loaded.explainer(model_path, digest)
     model = explainer.model
@@ -57,13 +59,16 @@ def explain_all(
     if holdout is not None:
         data = table.chosen(data, table.row_numbers(holdout))
     summary = _Summary(model)
-    for start in range(0, data.num_rows, CHUNK):
-        encoded = model.encode(table.frame(data.slice(start, CHUNK)))
-        if label == "*":
+    width = len(model.encoded_sources) * (explainer.outputs if label is None else 1)
+    size = max(1, min(CHUNK, CHUNK_BYTES // (8 * max(1, width))))
+    for start in range(0, data.num_rows, size):
+        encoded = model.encode(table.frame(data.slice(start, size)))
+        if label is None:
             summary.add(*explainer.explain(encoded))
         else:
             summary.add(explainer.of_class(encoded, label))
-        progress(min(1.0, (start + CHUNK) / data.num_rows), f"{min(start + CHUNK, data.num_rows):,} rows")
+        done = min(start + size, data.num_rows)
+        progress(done / data.num_rows, f"{done:,} rows")
     return {**summary.result(explainer), "rows": []}
 
 

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from raia_kit.context import current_call_or_none
+
 T = TypeVar("T")
 
 _POLL_SECONDS = 0.25
@@ -13,8 +15,10 @@ _POLL_SECONDS = 0.25
 class Changes:
     """A signal that something changed; waiting looks again at each signal and every quarter of a second."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_waiting: int = 8) -> None:
+        """``most_waiting`` calls wait at once: each holds a thread, and some must be left for those that do not."""
         self._changed = threading.Condition()
+        self._places = threading.Semaphore(max(1, most_waiting))
         self._count = 0
 
     def notify(self) -> None:
@@ -24,15 +28,23 @@ class Changes:
             self._changed.notify_all()
 
     def await_result(self, look: Callable[[], T], done: Callable[[T], bool], seconds: float) -> T:
-        """What ``look`` gives once ``done`` says so, or when ``seconds`` have passed."""
-        until = time.monotonic() + seconds
-        while True:
-            seen = self._count
-            found = look()
-            left = until - time.monotonic()
-            if done(found) or left <= 0:
-                return found
-            self.pause(seen, min(left, _POLL_SECONDS))
+        """What ``look`` gives once ``done`` says so, or when ``seconds`` have passed.
+
+        Earlier when as many wait as may, or when the client of the call at hand has gone.
+        """
+        seen, until = self.seen, time.monotonic() + seconds
+        found = look()
+        if done(found) or not self._places.acquire(blocking=False):
+            return found
+        try:
+            while (left := until - time.monotonic()) > 0 and _is_awaited():
+                self.pause(seen, min(left, _POLL_SECONDS))
+                seen, found = self.seen, look()
+                if done(found):
+                    break
+            return found
+        finally:
+            self._places.release()
 
     def pause(self, seen: int, seconds: float) -> None:
         """Waits for a signal after the one numbered ``seen``, or for ``seconds``."""
@@ -44,3 +56,8 @@ class Changes:
     def seen(self) -> int:
         """The number of the last signal, for ``pause``."""
         return self._count
+
+
+def _is_awaited() -> bool:
+    call = current_call_or_none()
+    return call is None or call.is_active()
