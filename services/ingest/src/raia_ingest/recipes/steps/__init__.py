@@ -1,0 +1,1 @@
+"""The kinds of steps, each compiled to one stage."""

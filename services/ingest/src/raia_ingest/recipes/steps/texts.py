@@ -1,0 +1,97 @@
+"""Steps about texts and categories."""
+
+from typing import Any
+
+from raia_ingest.recipes.faults import StepFault
+from raia_ingest.recipes.schema import Col, Schema
+from raia_ingest.recipes.sql import SPACES, SQL_TYPES, literal, text, trimmed
+from raia_ingest.recipes.stages import Fit, Fitted, Local, Stage
+from raia_ingest.recipes.steps.context import Context, Parameters, named
+
+MOST_CATEGORIES = 10_000
+
+
+def normalize_text(parameters: Parameters, schema: Schema, _context: Context) -> Stage:
+    """Texts spelled alike: white space, case, accents, composed characters, words that mean missing."""
+    if not any(parameters.get(name) for name in _EFFECTS):
+        raise StepFault("trim", f"ask for at least one of {', '.join(_EFFECTS)}")
+    sets: dict[str, str] = {}
+    after = schema
+    for column in named(parameters, schema, "string", "null"):
+        after, changed = after.change(column)
+        sets[changed.alias] = _normalized(column.alias, parameters)
+    return Stage(schema, after, lambda _fitted: Local(sets))
+
+
+_EFFECTS = ("trim", "collapse_spaces", "case", "strip_accents", "compose", "missing_tokens", "empty_as_missing")
+
+
+def _normalized(value: str, parameters: Parameters) -> str:
+    if parameters.get("compose"):
+        value = f"nfc_normalize({value})"
+    if parameters.get("strip_accents"):
+        value = f"strip_accents({value})"
+    if parameters.get("collapse_spaces"):
+        value = f"regexp_replace({value}, {text('[' + SPACES + ']+')}, ' ', 'g')"
+    if parameters.get("trim"):
+        value = trimmed(value)
+    if case := parameters.get("case", ""):
+        value = f"{case}({value})"
+    if tokens := parameters.get("missing_tokens", []):
+        listed = ", ".join(text(token.lower()) for token in tokens)
+        value = f"case when lower({trimmed(value)}) in ({listed}) then null else {value} end"
+    if parameters.get("empty_as_missing"):
+        value = f"nullif({value}, '')"
+    return value
+
+
+def replace_values(parameters: Parameters, schema: Schema, _context: Context) -> Stage:
+    """Values for values, such as codes for their meaning."""
+    column = schema.column(parameters["column"], "column")
+    branches: list[str] = []
+    seen: set[Any] = set()
+    fold = bool(parameters.get("ignore_case")) and column.type == "string"
+    subject = f"lower({trimmed(column.alias)})" if fold else column.alias
+    after, changed = schema.change(column)
+    for place, each in enumerate(parameters.get("replacements", [])):
+        field = f"replacements[{place}]"
+        old = []
+        for value in each.get("old_values", []):
+            value = value.strip().lower() if fold and isinstance(value, str) else value
+            if value in seen:
+                raise StepFault(f"{field}.old_values", f"{value!r} is replaced twice")
+            seen.add(value)
+            old.append(literal(value, column.type, f"{field}.old_values"))
+        new = each.get("new_value")
+        rendered = f"null::{SQL_TYPES[column.type]}" if new is None else literal(new, column.type, f"{field}.new_value")
+        branches.append(f"when {subject} in ({', '.join(old)}) then {rendered}")
+    others = "null" if parameters.get("others") == "missing" else column.alias
+    mapped = f"case {' '.join(branches)} else {others} end"
+    return Stage(schema, after, lambda _fitted: Local({changed.alias: mapped}))
+
+
+def merge_rare(parameters: Parameters, schema: Schema, _context: Context) -> Stage:
+    """Categories of few rows become one."""
+    columns = named(parameters, schema, "string")
+    into = parameters.get("into") or "other"
+    literal(into, "string", "into")
+    fits = [Fit(c.name, "categories", c.alias, c.type, {"limit": MOST_CATEGORIES}) for c in columns]
+    after = schema
+    changes: list[tuple[Col, Col]] = []
+    for column in columns:
+        after, changed = after.change(column)
+        changes.append((column, changed))
+
+    def local(fitted: Fitted) -> Local:
+        sets = {}
+        for column, changed in changes:
+            found = fitted[column.name]["categories"]
+            least = parameters["minimum_fraction"] * sum(count for _, count in found)
+            kept = ", ".join(text(value) for value, count in found if count >= least)
+            condition = f"{column.alias} in ({kept})" if kept else "false"
+            sets[changed.alias] = (
+                f"case when {column.alias} is null or {condition} then {column.alias} else {text(into)} end"
+            )
+        return Local(sets)
+
+    return Stage(schema, after, local, fits)

@@ -1,0 +1,121 @@
+"""Steps that change what values are: types, dates and units."""
+
+from raia_ingest.recipes.faults import StepFault
+from raia_ingest.recipes.schema import Col, Schema
+from raia_ingest.recipes.sql import SQL_TYPES, text, trimmed
+from raia_ingest.recipes.stages import Local, Stage
+from raia_ingest.recipes.steps.context import Context, Parameters, named, unreadable
+from raia_ingest.recipes.steps.units import conversion
+
+_INTEGER = r"[+-]?[0-9]{1,19}"
+_FLOAT = r"[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?"
+_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_DATETIME = _DATE + r"([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?)?"
+_TIME = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?"
+_SPELLED = {"integer": _INTEGER, "float": _FLOAT, "date": _DATE, "datetime": _DATETIME, "time": _TIME}
+_TRUE = ("true", "t", "yes", "y", "1")
+_FALSE = ("false", "f", "no", "n", "0")
+_FORMAT_LETTERS = frozenset("YymdHMSfbBjpIaAeT%-")
+_EVERY_MOMENT = ("date", "datetime")
+
+
+def convert_type(parameters: Parameters, schema: Schema, _context: Context) -> Stage:
+    """Another type; what cannot be converted becomes missing, removes its row or fails the run."""
+    target = parameters["to"]
+    sets: dict[str, str] = {}
+    removals: list[tuple[str, str]] = []
+    checks: list[tuple[str, str]] = []
+    after = schema
+    for column in named(parameters, schema):
+        converted = _converted(column, target, parameters)
+        after, changed = after.change(column, type_=target)
+        sets[changed.alias] = converted
+        broken = f"({column.alias} is not null and ({converted}) is null)"
+        reason = f"{column.name}: the value cannot be read as {target}"
+        more, demands = unreadable(parameters.get("on_error", ""), broken, reason)
+        removals += more
+        checks += demands
+    return Stage(schema, after, lambda _fitted: Local(sets, removals), checks=checks)
+
+
+def _converted(column: Col, target: str, parameters: Parameters) -> str:
+    source, alias = column.type, column.alias
+    if target == "string":
+        return f"({alias})::varchar"
+    if source in ("string", "null"):
+        return _from_text(alias, target, parameters)
+    if target == source:
+        return alias
+    if source == "float" and target == "integer":
+        return f"case when {alias} = trunc({alias}) then try_cast({alias} as bigint) end"
+    if source == "integer" and target == "float":
+        return f"({alias})::double"
+    if target == "boolean" and source in ("integer", "float"):
+        return f"case {alias} when 1 then true when 0 then false end"
+    if source == "boolean" and target in ("integer", "float"):
+        return f"({alias})::{SQL_TYPES[target]}"
+    if source in _EVERY_MOMENT and target in _EVERY_MOMENT:
+        return f"({alias})::{SQL_TYPES[target]}"
+    if source == "datetime" and target == "time":
+        return f"({alias})::time"
+    raise StepFault("to", f"column {column.name!r} is {source}, which does not become {target}")
+
+
+def _from_text(alias: str, target: str, parameters: Parameters) -> str:
+    plain = trimmed(alias)
+    if target == "boolean":
+        yes = ", ".join(text(each.lower()) for each in parameters.get("true_values", _TRUE))
+        no = ", ".join(text(each.lower()) for each in parameters.get("false_values", _FALSE))
+        return f"case when lower({plain}) in ({yes}) then true when lower({plain}) in ({no}) then false end"
+    if target in ("integer", "float"):
+        for character in parameters.get("ignored_characters", ""):
+            plain = f"replace({plain}, {text(character)}, '')"
+        if parameters.get("decimal_separator") == ",":
+            plain = f"replace(replace({plain}, '.', ''), ',', '.')"
+        plain = trimmed(plain)
+    pattern = text(_SPELLED[target])
+    return f"case when regexp_full_match({plain}, {pattern}) then try_cast({plain} as {SQL_TYPES[target]}) end"
+
+
+def parse_dates(parameters: Parameters, schema: Schema, _context: Context) -> Stage:
+    """Dates spelled in given ways; the first way that fits counts."""
+    target = parameters.get("to") or "date"
+    formats = parameters.get("formats", [])
+    for place, each in enumerate(formats):
+        _check_format(each, f"formats[{place}]")
+    listed = ", ".join(map(text, formats))
+    sets: dict[str, str] = {}
+    removals: list[tuple[str, str]] = []
+    checks: list[tuple[str, str]] = []
+    after = schema
+    for column in named(parameters, schema, "string", "null"):
+        parsed = f"try_strptime({trimmed(column.alias)}, [{listed}])"
+        # Formats without letters for a part leave it at its first value; years before 1 or beyond 9999 are typos.
+        bounded = f"case when year({parsed}) between 1 and 9999 then ({parsed})::{SQL_TYPES[target]} end"
+        after, changed = after.change(column, type_=target)
+        sets[changed.alias] = bounded
+        broken = f"({column.alias} is not null and ({bounded}) is null)"
+        reason = f"{column.name}: no {target} in any of the formats"
+        more, demands = unreadable(parameters.get("on_error", ""), broken, reason)
+        removals += more
+        checks += demands
+    return Stage(schema, after, lambda _fitted: Local(sets, removals), checks=checks)
+
+
+def _check_format(pattern: str, field: str) -> None:
+    letters = [pattern[place + 1 : place + 2] for place, sign in enumerate(pattern) if sign == "%"]
+    unknown = [letter for letter in letters if letter not in _FORMAT_LETTERS or not letter]
+    if not letters or unknown or "\x00" in pattern:
+        raise StepFault(field, f"{pattern!r} is no format such as %d.%m.%Y or %Y-%m-%d %H:%M")
+
+
+def convert_unit(parameters: Parameters, schema: Schema, _context: Context) -> Stage:
+    """Numbers in another unit, in place or as a new column."""
+    column = schema.column(parameters["column"], "column", "integer", "float")
+    factor, offset = conversion(parameters["from_unit"], parameters["to_unit"])
+    converted = f"({column.alias})::double * {factor!r}::double + {offset!r}::double"
+    if name := parameters.get("new_column", ""):
+        after, changed = schema.add(name, "float", "new_column")
+    else:
+        after, changed = schema.change(column, type_="float")
+    return Stage(schema, after, lambda _fitted: Local({changed.alias: converted}))

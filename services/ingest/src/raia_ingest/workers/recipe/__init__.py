@@ -1,0 +1,1 @@
+"""The compute functions that run recipes."""

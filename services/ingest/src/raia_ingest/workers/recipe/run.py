@@ -1,0 +1,165 @@
+"""The compute function that runs a recipe over a canonical file."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from raia_kit.errors import FailedPrecondition, InvalidArgument
+
+from raia_ingest import errors
+from raia_ingest.recipes.faults import DataFault
+from raia_ingest.recipes.plan import BadStep, Step, compiled_step
+from raia_ingest.recipes.schema import Schema
+from raia_ingest.recipes.stages import Fitted, Stage
+from raia_ingest.recipes.steps.context import Context
+from raia_ingest.workers.exhaustion import explained
+from raia_ingest.workers.recipe.duck import DuckEngine
+from raia_ingest.workers.recipe.engine import Engine, OtherTable
+from raia_ingest.workers.recipe.figures import evaluate, expression
+from raia_ingest.workers.recipe.output import write_removed, write_rows
+
+Progress = Callable[[float, str], None]
+_SHOWN_REMOVALS = 1000
+
+
+@dataclass
+class Reasons:
+    """Why rows go: each reason has a code, from 1."""
+
+    listed: list[dict[str, Any]] = field(default_factory=list)
+
+    def code(self, place: int, reason: str) -> int:
+        """The code of a reason that the step at ``place`` gives."""
+        self.listed.append({"step": place + 1, "reason": reason})
+        return len(self.listed)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A table after all steps: its columns, what the steps learnt, and why rows went."""
+
+    schema: Schema
+    fitted: list[Fitted]
+    reasons: Reasons
+
+
+def run_recipe(
+    path: str,
+    columns: list[dict[str, Any]],
+    steps: list[dict[str, Any]],
+    others: dict[str, dict[str, Any]],
+    fitted: list[dict[str, Any]] | None,
+    folder: str,
+    memory_bytes: int,
+    engine: str,
+    spark: dict[str, Any],
+    progress: Progress,
+) -> dict[str, Any]:
+    """Runs the steps and writes ``rows.parquet``, ``lineage.parquet`` and ``removed.parquet`` into ``folder``.
+
+    ``others`` are joined datasets by id: ``path`` and ``columns``. ``fitted`` is what an earlier run learnt, to be used
+    again. Returns ``columns``, ``row_count``, ``rows_read``, ``removed`` (step, reason, count), ``removals`` (the first
+    1,000), ``reasons`` by code, and ``fitted``. Raises ``InvalidArgument`` and ``FailedPrecondition``.
+    """
+    tables = {key: OtherTable(each["path"], each["columns"]) for key, each in others.items()}
+    target = Path(folder)
+    with explained(), _opened(engine, path, columns, memory_bytes, folder, spark) as table:
+        outcome = walk(table, columns, steps, tables, fitted, lambda done: progress(0.6 * done, "steps"))
+        progress(0.6, "rows")
+        rows_path, lineage = target / "rows.parquet", target / "lineage.parquet"
+        rows = write_rows(table.output(outcome.schema), outcome.schema, table.joined, rows_path, lineage)
+        progress(0.9, "removed rows")
+        counts = write_removed(table.fates(), target / "removed.parquet")
+    with pq.ParquetFile(path) as file:
+        rows_read = file.metadata.num_rows
+    reasons = outcome.reasons.listed
+    return {
+        "columns": [_shown(column) for column in outcome.schema.columns],
+        "row_count": rows,
+        "rows_read": rows_read,
+        "removed": [{**reasons[code - 1], "count": count} for code, count in sorted(counts.items())],
+        "removals": _first_removals(target / "removed.parquet", reasons),
+        "reasons": reasons,
+        "fitted": [dict(each) for each in outcome.fitted],
+    }
+
+
+def walk(
+    table: Engine,
+    columns: Sequence[Mapping[str, Any]],
+    steps: Sequence[Step],
+    tables: Mapping[str, OtherTable],
+    fitted: Sequence[Fitted] | None,
+    progress: Callable[[float], None],
+) -> Outcome:
+    """Takes the table through the steps; raises ``InvalidArgument`` and ``FailedPrecondition`` naming the step."""
+    context = Context({key: table.columns for key, table in tables.items()})
+    schema, reasons, learnt = Schema.of(columns), Reasons(), list[Fitted]()
+    for place, step in enumerate(steps):
+        progress(place / len(steps))
+        try:
+            stage = compiled_step(place, step, schema, context)
+            known = fitted[place] if fitted is not None else _learn(table, stage)
+            _apply(table, stage, known, place, reasons, tables)
+        except BadStep as bad:
+            raise errors.bad_step(bad.place, bad.kind, bad.fault.field, bad.fault.message) from bad
+        except DataFault as fault:
+            raise errors.step_failed(place, str(fault)) from fault
+        learnt.append(known)
+        schema = stage.schema(known)
+    return Outcome(schema, learnt, reasons)
+
+
+def _learn(table: Engine, stage: Stage) -> Fitted:
+    return {fit.key: evaluate(fit, table.values(expression(fit))) for fit in stage.fits}
+
+
+def _apply(
+    table: Engine, stage: Stage, known: Fitted, place: int, reasons: Reasons, tables: Mapping[str, OtherTable]
+) -> None:
+    for condition, message in stage.checks:
+        count, first = table.count(condition)
+        if count:
+            raise DataFault(f"{message} in {count:,} rows, the first of them row {first:,}")
+    if stage.duplicates is not None:
+        table.duplicates(stage.duplicates, reasons.code(place, stage.duplicates.reason))
+    for fill in stage.fills:
+        table.fill(fill)
+    if stage.lookup is not None:
+        code = reasons.code(place, stage.lookup.reason)
+        repeated = table.lookup(stage.lookup, tables[stage.lookup.dataset_id], code)
+        if repeated and not stage.lookup.first:
+            raise DataFault(
+                f"{repeated:,} keys stand in several rows of the joined dataset: make them unique, or take the first"
+            )
+    local = stage.local(known) if stage.local else None
+    removals = [(condition, reasons.code(place, reason)) for condition, reason in local.removals] if local else []
+    table.local(stage.schema(known), local.sets if local else {}, removals)
+
+
+def _opened(
+    engine: str, path: str, columns: list[dict[str, Any]], memory_bytes: int, folder: str, spark: dict[str, Any]
+) -> AbstractContextManager[Engine]:
+    if engine == "spark":
+        from raia_ingest.workers.recipe.cluster import SparkEngine
+
+        return SparkEngine(path, columns, folder, spark)
+    return DuckEngine(path, columns, memory_bytes, folder)
+
+
+def _shown(column: Any) -> dict[str, Any]:
+    shown = {"name": column.name, "type": column.type, "original_name": column.origin or column.name}
+    return {**shown, "timezone": column.timezone} if column.timezone else shown
+
+
+def _first_removals(path: Path, reasons: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    with pq.ParquetFile(path) as file:
+        batch = next(iter(file.iter_batches(batch_size=_SHOWN_REMOVALS)), None)
+    rows = batch.to_pylist() if batch is not None else []
+    return [{"record": each["row"], "reason": reasons[each["code"] - 1]["reason"]} for each in rows]
+
+
+__all__ = ["FailedPrecondition", "InvalidArgument", "Outcome", "Reasons", "run_recipe", "walk"]
