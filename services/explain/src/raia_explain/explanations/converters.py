@@ -1,24 +1,17 @@
 """Explanations between the domain and the contract."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from google.protobuf import struct_pb2
 from google.protobuf.json_format import ParseDict
 from raia.explain.v1 import explanation_pb2
 
 from raia_explain.explanations.domain import SHAP, Explanation
 
-_OF_SHAP = (
-    "method",
-    "margin_scale",
-    "precision",
-    "base_value",
-    "additivity_error",
-    "row_count",
-    "rows",
-    "features",
-)
+_OF_SHAP = ("method", "margin_scale", "precision", "base_value", "additivity_error", "row_count")
 _OF_IMPORTANCE = ("score", "features", "row_count")
+_MISSING = struct_pb2.Value(null_value=struct_pb2.NULL_VALUE)
 
 
 def to_shap(explanation: Explanation, result: Mapping[str, Any] | None) -> explanation_pb2.ShapExplanation:
@@ -40,7 +33,14 @@ def to_shap(explanation: Explanation, result: Mapping[str, Any] | None) -> expla
     )
     _dates(explanation, message)
     if result is not None:
-        ParseDict({name: result[name] for name in _OF_SHAP}, message)
+        for name in _OF_SHAP:
+            setattr(message, name, result[name])
+        _add(message.features, result["features"])
+        for row in result["rows"]:
+            _add(
+                message.rows.add(row=row["row"], margin=row["margin"], prediction=_value(row["prediction"])).features,
+                row["features"],
+            )
     return message
 
 
@@ -62,6 +62,22 @@ def to_importance(explanation: Explanation, result: Mapping[str, Any] | None) ->
         told = _importance_of_shap(result) if subject.method == SHAP else result
         ParseDict({name: told[name] for name in _OF_IMPORTANCE if name in told}, message)
     return message
+
+
+def _add(features: Any, told: Iterable[Mapping[str, Any]]) -> None:
+    # Tens of thousands of these fit one answer: a general parser of JSON would take most of a second for them.
+    for each in told:
+        found = features.add(feature=each["feature"], attribution=each["attribution"])
+        if "feature_value" in each:
+            found.feature_value.CopyFrom(_value(each["feature_value"]))
+
+
+def _value(value: bool | float | str | None) -> struct_pb2.Value:
+    if value is None:
+        return _MISSING
+    if isinstance(value, bool):
+        return struct_pb2.Value(bool_value=value)
+    return struct_pb2.Value(string_value=value) if isinstance(value, str) else struct_pb2.Value(number_value=value)
 
 
 def _importance_of_shap(result: Mapping[str, Any]) -> dict[str, Any]:
