@@ -7,6 +7,7 @@ from raia.ml.v1 import (
     prediction_service_pb2,
     training_service_pb2,
 )
+from raia_kit.changes import Changes
 from raia_kit.compute import ComputePool
 from raia_kit.housekeeping import Housekeeping
 from raia_kit.runtime import Runtime
@@ -17,7 +18,6 @@ from raia_kit.service import Service
 from raia_ml.artifacts.files import ArtefactFiles
 from raia_ml.artifacts.service import ArtefactService
 from raia_ml.artifacts.servicer import ArtifactServicer
-from raia_ml.changes import Changes
 from raia_ml.gates.gate import Gate
 from raia_ml.gates.repository import GateRepository
 from raia_ml.gates.service import GateService

@@ -6,13 +6,13 @@ from typing import Any
 from uuid import UUID
 
 from raia_kit.access import AccessIndex
+from raia_kit.changes import Changes
 from raia_kit.context import Call, Caller, final_unit
 from raia_kit.database import Database, UnitOfWork
 from raia_kit.errors import InvalidArgument, NotFound, PermissionDenied
 from raia_kit.jobs import JobQueue
 from raia_kit.pagination import ListRequest
 
-from raia_ml.changes import Changes
 from raia_ml.errors import NameTaken, target_unusable
 from raia_ml.models.domain import Model
 from raia_ml.models.repository import ModelRepository

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from raia_kit.changes import Changes
 from raia_kit.database import UnitOfWork
 from raia_kit.errors import RaiaError
 from raia_kit.identity import ServiceIdentity
@@ -13,7 +14,6 @@ from raia_kit.jobs import Job, JobQueue, JobRecord
 from raia_kit.objects import ObjectStore, StoredObject
 from raia_kit.scratch import scratch_prefix
 
-from raia_ml.changes import Changes
 from raia_ml.errors import NameTaken
 from raia_ml.models.domain import NewVersion
 from raia_ml.models.repository import ModelRepository
