@@ -133,6 +133,9 @@ def test_recommendations_are_sentences_with_figures():
     assert "9 more of 50 F hold-out rows" in text  # 0.8 × 60 % of 50 rows is 24; 15 have it
     assert "reaches below" in advice.recommendations([judged(0.85, 0.7, 0.95, 0.51)])
     assert "over the whole interval" in advice.recommendations([judged(0.95, 0.85, 1, 0.57)])
+    assert "sex: every judged group has the favourable outcome in 60.0 % of cases; disparate impact 1.000" in (
+        advice.recommendations([judged(1.0, 1.0, 1.0, 0.6)])
+    )
     not_judged = {"attribute": "age", "judged": False, "not_judged_because": "only one group has rows"}
     assert "age: not judged, because only one group has rows." in advice.recommendations([not_judged])
 

@@ -15,7 +15,8 @@ from raia_gateway.json_codec.decode import field_decoder, message_decoder
 from raia_gateway.parameters import Parameter, assign, lookup, parameter
 from raia_gateway.routes import Binding, TemplateError
 
-_MOST_PARAMETERS = 1000
+_MOST_PARAMETERS = 1100
+"""The longest list that a contract takes, 1,000 items, and what else a request has."""
 
 
 class RequestTranscoder:

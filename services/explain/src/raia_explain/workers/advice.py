@@ -38,9 +38,13 @@ def _impact(name: str, found: Mapping[str, Any], judged: Sequence[Mapping[str, A
     low = min(judged, key=lambda group: group["selection_rate"]["value"])
     high = max(judged, key=lambda group: group["selection_rate"]["value"])
     impact = found["disparate_impact"]
+    rates = (
+        f"{low['group']} has the favourable outcome in {_percent(low)} of cases, {high['group']} in {_percent(high)}"
+        if low is not high
+        else f"every judged group has the favourable outcome in {_percent(low)} of cases"
+    )
     compared = (
-        f"{name}: {low['group']} has the favourable outcome in {_percent(low)} of cases, {high['group']} in "
-        f"{_percent(high)}; disparate impact {impact['value']:.3f} "
+        f"{name}: {rates}; disparate impact {impact['value']:.3f} "
         f"(95 % interval {impact['lower']:.3f} to {impact['upper']:.3f})"
     )
     if impact["value"] < LEAST_IMPACT:
