@@ -18,7 +18,7 @@ from uuid import UUID
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import LocalStore, from_url
+from obstore.store import AzureStore, GCSStore, LocalStore, S3Store, from_url
 
 from raia_kit.errors import InvalidArgument, NotFound, OutOfRange, RaiaError, ResourceExhausted, Unavailable
 from raia_kit.ids import new_id
@@ -136,6 +136,16 @@ class ObjectStore:
             view = memoryview(self.read_range(key, offset, min(offset + window, stop)))
             for begin in range(0, len(view), chunk):
                 yield bytes(view[begin : begin + chunk])
+
+    def sign(self, method: str, key: str, lasts: timedelta) -> str | None:
+        """An address at which the store itself answers ``GET`` of an object for a while; None where it cannot sign."""
+        return self._signed(method, _checked(key), lasts)
+
+    def _signed(self, method: str, path: str, lasts: timedelta) -> str | None:
+        if not isinstance(self._store, S3Store | GCSStore | AzureStore):
+            return None
+        with _translated(path):
+            return str(obstore.sign(self._store, method, path, lasts))
 
     def delete(self, key: str) -> None:
         """Deletes the object; one that is not there is no error."""

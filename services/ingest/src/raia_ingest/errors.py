@@ -1,6 +1,15 @@
 """The errors of ingest, each with its reason from error_reason.proto."""
 
-from raia_kit.errors import FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
+from uuid import UUID
+
+from raia_kit.errors import (
+    AlreadyExists,
+    FailedPrecondition,
+    FieldViolation,
+    InvalidArgument,
+    NotFound,
+    ResourceExhausted,
+)
 
 DOMAIN = "raia.ingest"
 
@@ -112,4 +121,128 @@ def quota_exceeded(quota: int) -> QuotaExceeded:
         f"the organisation's files may take {quota:,} bytes: delete datasets, or ask for more",
         reason="QUOTA_EXCEEDED",
         metadata={"quota": "bytes", "limit_bytes": str(quota)},
+    )
+
+
+class BadRecipe(InvalidArgument):
+    """A step of a recipe cannot be; the violation names its field."""
+
+    domain = DOMAIN
+
+
+class RecipeFailed(FailedPrecondition):
+    """The data, or this installation, does not allow what a recipe demands."""
+
+    domain = DOMAIN
+
+
+def bad_step(place: int, kind: str, field: str, message: str) -> BadRecipe:
+    """A step cannot be, or does not fit the columns that it meets; ``place`` counts from 0."""
+    path = f"steps[{place}].{kind}.{field}"
+    return BadRecipe(
+        f"step {place + 1} ({kind}): {message}",
+        reason="RECIPE_INVALID",
+        metadata={"step": str(place + 1), "kind": kind},
+        violations=[FieldViolation(path, message)],
+    )
+
+
+def step_failed(place: int, message: str) -> RecipeFailed:
+    """The data breaks what a step demands; ``place`` counts from 0."""
+    return RecipeFailed(f"step {place + 1}: {message}", reason="RECIPE_STEP_FAILED", metadata={"step": str(place + 1)})
+
+
+def bad_layout(what: str) -> BadFile:
+    """The layout of a fixed-width file contradicts itself."""
+    return BadFile(f"the layout cannot be followed: {what}", reason="LAYOUT_INVALID")
+
+
+def part_missing(filename: str, part: str, found: list[str]) -> BadFile:
+    """The file has no table of this name."""
+    known = ", ".join(map(repr, found[:20])) or "none"
+    return BadFile(
+        f"the file has no table called {part!r}; it has {known}",
+        reason="PART_NOT_FOUND",
+        metadata={"filename": filename, "part": part},
+    )
+
+
+class Quarantined(FailedPrecondition):
+    """The version is kept back by its data quality rules, or by somebody's hand."""
+
+    domain = DOMAIN
+
+
+class GateOpen(FailedPrecondition):
+    """The version is not kept back."""
+
+    domain = DOMAIN
+
+
+class RuleInvalid(InvalidArgument):
+    """A data quality rule makes no sense, or none for these columns."""
+
+    domain = DOMAIN
+
+
+class RuleExists(AlreadyExists):
+    """The dataset has a rule of this name."""
+
+    domain = DOMAIN
+
+
+class RuleDocumentInvalid(InvalidArgument):
+    """A document of rules cannot be read."""
+
+    domain = DOMAIN
+
+
+def rule_invalid(name: str, field: str, message: str) -> RuleInvalid:
+    """A rule makes no sense; ``field`` is the one to mend."""
+    return RuleInvalid(
+        f"rule {name!r}: {message}",
+        reason="QUALITY_RULE_INVALID",
+        metadata={"rule": name, "field": field},
+        violations=[FieldViolation(field, message)],
+    )
+
+
+def rule_exists(name: str) -> RuleExists:
+    """The name is taken."""
+    return RuleExists(
+        f"the dataset has a rule called {name!r}: change that one, or choose another name",
+        reason="QUALITY_RULE_EXISTS",
+        metadata={"rule": name},
+    )
+
+
+def rule_document_invalid(message: str) -> RuleDocumentInvalid:
+    """The document is wrong."""
+    return RuleDocumentInvalid(
+        f"the document of rules cannot be read: {message}",
+        reason="QUALITY_RULE_DOCUMENT_INVALID",
+        violations=[FieldViolation("content", message)],
+    )
+
+
+def not_quarantined(dataset_id: UUID, version: int) -> GateOpen:
+    """There is nothing to release."""
+    return GateOpen(
+        f"version {version} of dataset {dataset_id} is not in quarantine",
+        reason="DATASET_NOT_QUARANTINED",
+        metadata={"version": str(version)},
+    )
+
+
+class SigningUnavailable(FailedPrecondition):
+    """The object store gives out no addresses."""
+
+    domain = DOMAIN
+
+
+def signing_unavailable() -> SigningUnavailable:
+    """The object store cannot sign addresses, as a local folder cannot."""
+    return SigningUnavailable(
+        "the object store cannot sign addresses: send and fetch the bytes through the platform",
+        reason="SIGNING_UNAVAILABLE",
     )

@@ -30,6 +30,8 @@ class IngestSettings(ServiceSettings):
     """Seconds that a profile may take."""
     profile_memory_bytes: int = Field(default=512 * 1024**2, ge=64 * 1024**2)
     """Memory that a profile's database uses before it spills to disk."""
+    validation_time_limit: float = Field(default=3600, gt=0)
+    """Seconds that running the rules of a dataset, or assessing its quality, may take."""
     preview_children: int = Field(default=1, ge=1, le=16)
     """Compute children for previews and small uploads, apart from those of jobs."""
     reader_children: int = Field(default=2, ge=1, le=16)
@@ -38,5 +40,15 @@ class IngestSettings(ServiceSettings):
     """Seconds that an exploratory report may take."""
     chart_children: int = Field(default=1, ge=1, le=16)
     """Compute children that draw charts."""
+    routing_time_limit: float = Field(default=120, gt=0)
+    """Seconds that routing a version may take."""
+    processing_time_limit: float = Field(default=1800, gt=0)
+    """Seconds that a processor may take for one version."""
+    processor_concurrency: int = Field(default=2, ge=1, le=64)
+    """How many versions of one organisation a processor works on at once."""
+    signed_address_seconds: int = Field(default=3600, ge=1, le=604_800)
+    """How long an address holds at which the object store itself takes or gives out a file."""
+    upload_hours: int = Field(default=24, ge=1, le=24 * 7)
+    """How long an upload in parts may stay open; its parts are forgotten then."""
     scratch_folder: Path | None = None
     """Folder for temporary files of the size of a dataset; the system's when unset."""

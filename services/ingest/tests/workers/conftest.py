@@ -1,13 +1,14 @@
 """Reading a small file as the compute child does."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from raia_ingest.workers import ledger
 from raia_ingest.workers.read import read_file
 from raia_ingest.workers.source import Limits
 
@@ -18,6 +19,8 @@ class Read:
 
     result: dict[str, Any]
     table: pa.Table
+    entries: list[dict[str, Any]] = field(default_factory=list)
+    """The ledger's."""
 
     @property
     def types(self) -> dict[str, str]:
@@ -41,6 +44,21 @@ class Read:
         return values
 
 
+OUTCOMES = ("repaired", "rejected")
+
+
+def entries_of(target: Path) -> list[dict[str, Any]]:
+    """All entries of the ledger beside ``target``, page by page."""
+    path = Path(f"{target}.ledger")
+    entries: list[dict[str, Any]] = []
+    following = 0
+    while path.exists() and following >= 0:
+        found = ledger.page(str(path), offset=following, limit=700, outcome="", reason="", max_bytes=2**20)
+        entries += found["entries"]
+        following = found["next"]
+    return entries
+
+
 Reader = Callable[..., Read]
 
 
@@ -52,19 +70,26 @@ def ignore(_fraction: float, _message: str) -> None:
 def read(tmp_path: Path) -> Reader:
     """Reads bytes, text or a file."""
 
-    def reader(content: bytes | str | Path, filename: str = "table.csv", limits: Limits | None = None) -> Read:
+    def reader(
+        content: bytes | str | Path, filename: str = "table.csv", limits: Limits | None = None, **wanted: Any
+    ) -> Read:
         if isinstance(content, Path):
             path = content
         else:
             path = tmp_path / "raw"
             path.write_bytes(content.encode() if isinstance(content, str) else content)
         target = tmp_path / "canonical.parquet"
-        result = read_file(str(path), str(target), filename, asdict(limits or Limits()), ignore)
+        result = read_file(str(path), str(target), filename, asdict(limits or Limits()), ignore, wanted=wanted)
         table = pq.read_table(target)
-        assert table.num_rows == result["row_count"] == result["ledger"]["stored"]
-        ledger = result["ledger"]
-        assert ledger["records_read"] == ledger["stored"] + ledger["rejected"]
+        counts = result["ledger"]
+        assert table.num_rows == result["row_count"] == counts["stored"] + counts["repaired"]
+        assert counts["records_read"] == counts["stored"] + counts["repaired"] + counts["rejected"]
+        entries = entries_of(target)
+        told = {outcome: {entry["record"] for entry in entries if entry["outcome"] == outcome} for outcome in OUTCOMES}
+        assert {outcome: len(records) for outcome, records in told.items()} == {o: counts[o] for o in OUTCOMES}
+        assert [entry["record"] for entry in entries] == sorted(entry["record"] for entry in entries)
+        assert not told["repaired"] & told["rejected"]
         assert table.schema.names == [column["name"] for column in result["columns"]]
-        return Read(result, table)
+        return Read(result, table, entries)
 
     return reader

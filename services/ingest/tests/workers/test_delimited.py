@@ -1,4 +1,5 @@
 import csv
+import datetime as dt
 import io
 from pathlib import Path
 
@@ -129,18 +130,98 @@ def test_ragged_records_are_counted_with_their_place(read: Reader) -> None:
     assert found.result["ledger"] == {
         "records_read": 4,
         "stored": 2,
+        "repaired": 0,
         "rejected": 2,
+        "reasons": [{"outcome": "rejected", "reason": "ragged", "entries": 2}],
         "rejections": [
-            {"record": 2, "reason": "has 1 cells instead of 2"},
+            {"record": 2, "reason": "has 1 cells instead of 2, and where they belong is ambiguous"},
             {"record": 3, "reason": "has 3 cells instead of 2"},
         ],
     }
+    assert [entry["content"] for entry in found.entries] == ["3", "4,5,6"]
     assert "ragged_rows" in found.note_kinds
 
 
-def test_the_ledger_keeps_the_first_thousand_places(read: Reader) -> None:
-    ledger = read("a,b\n" + "1,2\n" * 4000 + "1\n" * 1500).result["ledger"]
+_SALES = "id,name,day,amount\n1,Ann,2024-01-01,2.5\n2,Bob,2024-01-02,3.5\n3,Cy,2024-01-03,4\n"
+
+
+@pytest.mark.parametrize(
+    ("record", "row", "reason"),
+    [
+        ("4,Smith, John,2024-01-04,5", [4, "Smith, John", dt.date(2024, 1, 4), 5.0], "merged_cells"),
+        ("4,a,b,c,2024-01-04,5", [4, "a,b,c", dt.date(2024, 1, 4), 5.0], "merged_cells"),
+        ("4,2024-01-04,5", None, "ragged"),
+        ("4,Dee,2024-01-04", [4, "Dee", dt.date(2024, 1, 4), None], "padded"),
+        ("4,Dee,5.5", [4, "Dee", None, 5.5], "padded"),
+        ("4", None, "ragged"),
+        ("4,Dee,2024-01-04,5,,", [4, "Dee", dt.date(2024, 1, 4), 5.0], "trailing_delimiters"),
+        ("4,Dee,2024-01-04,5,x", None, "ragged"),
+        ("Dee,x,y", None, "ragged"),
+    ],
+)
+def test_a_ragged_record_is_repaired_where_there_is_one_way_to(
+    read: Reader, record: str, row: list[object] | None, reason: str
+) -> None:
+    found = read(_SALES + record + "\n5,Eve,2024-01-05,6\n")
+    entry = found.entries[0]
+    assert (entry["record"], entry["reason"], entry["content"]) == (4, reason, record)
+    assert entry["outcome"] == ("rejected" if row is None else "repaired")
+    values = [list(each.values()) for each in found.rows]
+    assert values[-1] == [5, "Eve", dt.date(2024, 1, 5), 6.0]
+    assert values[3:-1] == ([] if row is None else [row])
+
+
+def test_repaired_records_stay_in_their_place_among_many(read: Reader) -> None:
+    lines = [f"{n},name {n},2024-01-01,{n}.5" if n % 1000 else f"{n},name, {n},2024-01-01,{n}.5" for n in range(60_000)]
+    found = read("id,name,day,amount\n" + "\n".join(lines))
+    assert found.column("id") == list(range(60_000))
+    assert found.column("name")[5000] == "name, 5000"
+    assert found.result["ledger"]["repaired"] == 60
+
+
+def test_nul_characters_are_left_out_and_told(read: Reader) -> None:
+    found = read(b"a,b\n1,x\0y\n2,\0\n3,z\n")
+    assert found.column("b") == ["xy", None, "z"]
+    assert [(entry["record"], entry["column"], entry["reason"]) for entry in found.entries] == [
+        (1, "b", "stray_nul"),
+        (2, "b", "stray_nul"),
+    ]
+
+
+def test_a_file_of_two_encodings_says_which_records(read: Reader) -> None:
+    found = read(b"name,n\n" + "Müller,1\n".encode() * 40 + "Köhler,2\n".encode("cp1252"))
+    assert found.column("name")[-1] == "K\ufffdhler"
+    assert "mixed_encodings" in found.note_kinds
+    assert [(entry["record"], entry["reason"]) for entry in found.entries] == [(41, "invalid_characters")]
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind", "note"),
+    [
+        (["03/04/2024", "05/06/2024"], "string", "ambiguous_date"),
+        (["03/04/2024", "25/06/2024"], "date", "date_order"),
+        (["03/04/2024", "6/25/2024"], "date", "date_order"),
+        (["13/04/2024", "6/25/2024"], "string", ""),
+        (["3.4.2024", "05.06.2024"], "date", "date_order"),
+        (["3/25/2024 8:30", "05/06/2024 18:05:10"], "datetime", "date_order"),
+        (["31/02/2024", "01/03/2024"], "string", ""),
+        (["1,234", "2,345"], "string", "ambiguous_number"),
+        (["=1+1", "=HYPERLINK(A1)"], "string", "formula_cells"),
+    ],
+)
+def test_what_may_mean_two_things_is_told_and_not_guessed(read: Reader, cells: list[str], kind: str, note: str) -> None:
+    found = read("n;v\n" + "".join(f"{n};{cell}\n" for n, cell in enumerate(cells)))
+    assert found.types["v"] == kind
+    assert (note in found.note_kinds) if note else not {"ambiguous_date", "date_order"} & found.note_kinds
+    if kind == "date":
+        assert found.column("v")[0] == (dt.date(2024, 3, 4) if "25" in cells[1][2:4] else dt.date(2024, 4, 3))
+
+
+def test_the_dataset_tells_the_first_thousand_places_and_the_ledger_all(read: Reader) -> None:
+    found = read("a,b\n" + "1,2\n" * 4000 + "1\n" * 1500)
+    ledger = found.result["ledger"]
     assert (ledger["stored"], ledger["rejected"], len(ledger["rejections"])) == (4000, 1500, 1000)
+    assert len(found.entries) == 1500
 
 
 @pytest.mark.parametrize("late", ["x", "1.5", "", "00123"])

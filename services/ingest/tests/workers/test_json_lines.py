@@ -40,11 +40,10 @@ def test_mixed_types_are_kept_as_text_and_noted(read: Reader) -> None:
     assert "mixed_types" in found.note_kinds
 
 
-@pytest.mark.parametrize("content", ["[\n1\n]", '{\n"a": 1\n}', '[{"a":1}]'])
-def test_a_json_document_is_refused_with_advice(read: Reader, content: str) -> None:
-    with pytest.raises(RaiaError, match="one object a line") as caught:
-        read(content, "t.json")
-    assert caught.value.reason == "FILE_UNREADABLE"
+def test_nul_and_commas_behind_objects_are_left_out_and_told(read: Reader) -> None:
+    found = read(b'{"a":1},\n{"a":2\0}\n{"a":3}\n', "t.jsonl")
+    assert found.column("a") == [1, 2, 3]
+    assert [(entry["record"], entry["reason"]) for entry in found.entries] == [(1, "trailing_comma"), (2, "stray_nul")]
 
 
 def test_too_many_keys_are_refused(read: Reader) -> None:

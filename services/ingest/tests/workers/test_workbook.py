@@ -208,7 +208,7 @@ def test_other_archives_and_documents_are_refused_by_name(read: Reader) -> None:
     for content, words in [
         (target.getvalue(), "a Word document"),
         (b"%PDF-1.7\n" + bytes(100), "a PDF document"),
-        (b"\x1f\x8b\x08" + bytes(100), "a gzip archive"),
+        (b"7z\xbc\xaf\x27\x1c" + bytes(100), "a 7z archive"),
         (b"\x7fELF" + bytes(100), "a program"),
         (b"<!DOCTYPE html><html></html>", "a web page"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "an older Office"),
@@ -241,3 +241,71 @@ def test_a_cell_far_out_does_not_eat_the_memory(read: Reader) -> None:
     with pytest.raises(RaiaError, match="row 1,048,576 and column 16,384") as caught:
         read(target.getvalue(), "book.xlsx")
     assert caught.value.reason == "PAYLOAD_TOO_LARGE"
+
+
+def _merged(*merges: tuple[str, object], rows: list[list[Any]], at: int = 0) -> bytes:
+    target = io.BytesIO()
+    with xlsxwriter.Workbook(target, {"in_memory": True}) as book:
+        sheet = book.add_worksheet("one")
+        for number, row in enumerate(rows, at):
+            for position, cell in enumerate(row):
+                if cell is not None:
+                    sheet.write(number, position, cell)
+        for where, value in merges:
+            sheet.merge_range(where, value)
+    return target.getvalue()
+
+
+def test_cells_below_a_merged_one_get_its_value_and_are_told(read: Reader) -> None:
+    rows: list[list[Any]] = [["region", "shop", "sales"], [None, "a", 1], [None, "b", 2], ["south", "c", 3]]
+    found = read(_merged(("A2:A3", "north"), rows=rows), "book.xlsx")
+    assert found.column("region") == ["north", "north", "south"]
+    assert [(entry["record"], entry["reason"], entry["column"]) for entry in found.entries] == [
+        (2, "merged_cells", "region")
+    ]
+
+
+def test_a_header_of_two_rows_names_columns_by_both(read: Reader) -> None:
+    rows: list[list[Any]] = [
+        [],
+        [],
+        [None, None, "units", "value", "units", "value"],
+        ["a", 1, 2, 3.5, 4, 5.5],
+        ["b", 2, 3, 4.5, 5, 6.5],
+    ]
+    merges = [("A1:F1", "Sales of 2024"), ("A2:A3", "shop"), ("B2:B3", "id"), ("C2:D2", "Q1"), ("E2:F2", "Q2")]
+    found = read(_merged(*merges, rows=rows), "book.xlsx")
+    assert found.table.schema.names == ["shop", "id", "Q1 units", "Q1 value", "Q2 units", "Q2 value"]
+    assert found.rows[0] == {
+        "shop": "a", "id": 1, "Q1 units": 2, "Q1 value": 3.5, "Q2 units": 4, "Q2 value": 5.5
+    }  # fmt: skip
+    assert "header_of_two_rows" in found.note_kinds
+
+
+def test_titles_between_the_rows_are_no_records(read: Reader) -> None:
+    rows: list[list[Any]] = [["shop", "sales", "n"], ["a", 1, 1], [], ["b", 2, 2]]
+    found = read(_merged(("A3:C3", "Region South"), rows=rows), "book.xlsx")
+    assert found.column("shop") == ["a", "b"]
+    assert [(entry["record"], entry["reason"], entry["content"]) for entry in found.entries] == [
+        (2, "title_row", "Region South")
+    ]
+
+
+def test_any_sheet_can_be_asked_for_and_all_are_listed(read: Reader) -> None:
+    book = xlsx(("empty", []), ("data", [["a"], [1]]), ("more", [["b"], [2], [3]]))
+    found = read(book, "book.xlsx", part="more")
+    assert found.rows == [{"b": 2}, {"b": 3}]
+    assert [(part["name"], part["table"], part["chosen"]) for part in found.result["parts"]] == [
+        ("empty", False, False),
+        ("data", True, False),
+        ("more", True, True),
+    ]
+    with pytest.raises(RaiaError) as caught:
+        read(book, "book.xlsx", part="missing")
+    assert caught.value.reason == "PART_NOT_FOUND"
+
+
+def test_error_cells_are_told_with_their_place(read: Reader) -> None:
+    found = read(xlsx(("one", [["a", "b"], [1, 2], [2, "#N/A"]])), "book.xlsx")
+    assert [(entry["record"], entry["column"], entry["content"]) for entry in found.entries] == [(2, "b", "#N/A")]
+    assert found.result["ledger"]["repaired"] == 1

@@ -60,7 +60,7 @@ class CanonicalWriter:
         notes = [
             FileNote(kind, message, name) for name, column in self._columns.items() for kind, message in column.notes()
         ]
-        return Written(self._kinds(), notes, self._source.ledger.stored)
+        return Written(self._kinds(), notes, self._source.ledger.kept)
 
     def _succeeds(self) -> bool:
         try:

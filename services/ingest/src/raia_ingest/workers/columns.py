@@ -25,6 +25,15 @@ Note = tuple[str, str]
 """Kind and sentence of a profile note."""
 
 
+_JUDGED_BLOCKS = 20
+_ORDERED = {
+    Notation.DAY_FIRST_DATE: Kind.DATE,
+    Notation.MONTH_FIRST_DATE: Kind.DATE,
+    Notation.DAY_FIRST_DATETIME: Kind.DATETIME,
+    Notation.MONTH_FIRST_DATETIME: Kind.DATETIME,
+}
+
+
 class Column(Protocol):
     """One column of a source, fed block by block, in as many passes as its kind needs to settle."""
 
@@ -56,6 +65,15 @@ class TextColumn:
         self._seen_value = False
         self._seen_token = False
         self._tokens: Counter[str] = Counter()
+        self._formulas = 0
+        self._blocks = 0
+        self.leading_blanks = False
+        """Whether text cells begin with a blank, judged by the first blocks."""
+
+    @property
+    def notation(self) -> Notation | None:
+        """The notation that all values so far are spelled in; None for text."""
+        return self._notations[0] if self._notations else None
 
     @property
     def kind(self) -> Kind:
@@ -65,6 +83,9 @@ class TextColumn:
         if not self._notations:
             return Kind.STRING
         first = self._notations[0]
+        if first in _ORDERED:
+            sure = self._evidence.day_first or self._evidence.month_first
+            return _ORDERED[first] if sure else Kind.STRING
         if first is Notation.DECIMAL_COMMA:
             return Kind.FLOAT if self._evidence.decimal_comma else Kind.STRING
         if first is Notation.THOUSANDS:
@@ -75,6 +96,7 @@ class TextColumn:
     def restart(self) -> None:
         """Begins another pass; the notations left are kept, so it can only confirm or narrow."""
         self._tokens.clear()
+        self._formulas = self._blocks = 0
 
     def take(self, raw: pa.Array) -> pa.Array:
         """Learns from a block of text cells (null: empty) and returns it in the kind that now fits."""
@@ -92,7 +114,16 @@ class TextColumn:
                 return parsed
             self._notations = ()
         self._seen_value = True
+        self._look_at_text(raw)
         return raw
+
+    def _look_at_text(self, raw: pa.Array) -> None:
+        """Learns what the reader of a text column should be told."""
+        if pc.any(pc.starts_with(raw, "=")).as_py():
+            self._formulas += pc.sum(pc.match_substring_regex(raw, "^=[A-Za-z0-9(+@\\-]")).as_py() or 0
+        if self._blocks < _JUDGED_BLOCKS:
+            self._blocks += 1
+            self.leading_blanks = self.leading_blanks or bool(pc.any(pc.starts_with(raw, " ")).as_py())
 
     def _parse(self, cells: pa.Array, raw: pa.Array) -> pa.Array | None:
         for notation in self._notations:
@@ -132,11 +163,26 @@ class TextColumn:
             notes.append(
                 ("ambiguous_number", "a comma such as in 1,234 may be a decimal comma or group thousands: kept as text")
             )
+        if self._notations and self._notations[0] in _ORDERED:
+            notes.append(_date_note(evidence))
+        if self._formulas:
+            text = f"{self._formulas:,} cells begin like formulas: they are kept as text and must not be run as such"
+            notes.append(("formula_cells", text))
         if kind is Kind.STRING and evidence.leading_zeros:
             notes.append(("leading_zeros", "digits with leading zeros are kept as text"))
         if kind is Kind.STRING and evidence.beyond_int64:
             notes.append(("integer_beyond_range", "whole numbers too large to be held exactly are kept as text"))
         return notes
+
+
+def _date_note(evidence: Evidence) -> Note:
+    if not (evidence.day_first or evidence.month_first):
+        return (
+            "ambiguous_date",
+            "dates such as 03/04/2024 may begin with the day or the month, and none of them tells: kept as text",
+        )
+    which = "day" if evidence.day_first else "month"
+    return ("date_order", f"dates begin with the {which} and were read so")
 
 
 def _exact_as_float(values: pa.Array) -> bool:

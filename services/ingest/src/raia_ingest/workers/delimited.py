@@ -2,36 +2,50 @@
 
 import csv
 import io
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
 from raia_ingest import errors
 from raia_ingest.workers import dialect as dialects
 from raia_ingest.workers import encoding as encodings
+from raia_ingest.workers import formats
 from raia_ingest.workers.columns import TextColumn
 from raia_ingest.workers.encoding import Utf8Stream
-from raia_ingest.workers.ledger import Ledger
-from raia_ingest.workers.source import Block, FileNote, Header, Headers, Limits, PassAgain
+from raia_ingest.workers.ledger import Entry, Ledger
+from raia_ingest.workers.ragged import Mended, Mender
+from raia_ingest.workers.source import Block, FileNote, Header, Headers, Limits, Part, PassAgain, Wanted
+from raia_ingest.workers.weaving import Ragged, Woven, weave
 
 _BLOCK_BYTES = 1024**2
 """Blocks that fit the processor's cache are converted twice as fast as larger ones."""
 _LONGEST_RECORD = 64 * 1024**2
 _NUL_SHARE = 0.001
+_STRAY = (
+    ("\0", "stray_nul", "held NUL characters, which were left out"),
+    ("\ufffd", "invalid_characters", "held bytes that are not of the file's encoding and became U+FFFD"),
+)
 
 
 class DelimitedSource:
     """A delimited text file."""
 
-    def __init__(self, path: Path, filename: str, limits: Limits) -> None:
+    def __init__(self, path: Path, filename: str, limits: Limits, wanted: Wanted) -> None:  # noqa: ARG002
         self._path = path
         self._filename = filename
         self._limits = limits
         self._size = max(1, path.stat().st_size)
         self.ledger = Ledger()
+        self.parts: list[Part] = []
+        self._columns: dict[str, TextColumn] = {}
+        self._ragged: Ragged = deque()
+        self._met_ragged = False
+        self._mender: Mender | None = None
         self._stream: Utf8Stream | None = None
         self._block_bytes = _BLOCK_BYTES
         guessed = encodings.guess(path)
@@ -51,7 +65,7 @@ class DelimitedSource:
 
     def _refuse_binary(self) -> None:
         if self._encoding.nulls > max(8, self._size * _NUL_SHARE):
-            raise errors.unreadable(self._filename, "binary data", "upload CSV, TSV, Excel, JSON lines or Parquet")
+            raise errors.unreadable(self._filename, "binary data", formats.TABLES)
 
     def _detect_dialect(self, limits: Limits) -> dialects.Dialect:
         with Utf8Stream(self._path, self._encoding) as stream:
@@ -73,7 +87,7 @@ class DelimitedSource:
         odd = sum(text.count(chr(code)) for code in range(32) if code not in (1, 9, 10, 12, 13, 26, 27, 31))
         replaced = text.count("\ufffd")
         if odd > max(8, len(text) * 0.01) or replaced > max(64, len(text) * 0.2):
-            raise errors.unreadable(self._filename, "binary data", "upload CSV, TSV, Excel, JSON lines or Parquet")
+            raise errors.unreadable(self._filename, "binary data", formats.TABLES)
 
     def _first_record_width(self, delimiter: str) -> int:
         """Cells of a first line so long that the sample ends inside it."""
@@ -92,12 +106,10 @@ class DelimitedSource:
         if encoding.name != "utf-8":
             notes.append(FileNote("encoding", f"the file is encoded in {encoding.name} and was converted to UTF-8"))
         if encoding.invalid:
-            notes.append(
-                FileNote(
-                    "invalid_characters",
-                    f"{encoding.invalid:,} byte sequences are not valid {encoding.name} and became U+FFFD",
-                )
-            )
+            kind = "mixed_encodings" if encoding.mixed else "invalid_characters"
+            how = "; they would be letters in another encoding, so the file mixes two" if encoding.mixed else ""
+            text = f"{encoding.invalid:,} byte sequences are not valid {encoding.name} and became U+FFFD"
+            notes.append(FileNote(kind, text + how))
         if self._dialect.skipped:
             notes.append(
                 FileNote("preamble", f"{self._dialect.skipped} records before the header are not part of the table")
@@ -110,9 +122,10 @@ class DelimitedSource:
         """The columns, in order."""
         return self._headers
 
-    def new_column(self, name: str) -> TextColumn:  # noqa: ARG002 - all columns of text are alike
+    def new_column(self, name: str) -> TextColumn:
         """A column of text cells."""
-        return TextColumn()
+        self._columns[name] = TextColumn()
+        return self._columns[name]
 
     def progress(self) -> float:
         """Bytes read over bytes of the file."""
@@ -131,8 +144,14 @@ class DelimitedSource:
         }
 
     def blocks(self) -> Iterator[Block]:
-        """Another pass over the file; raises ``BadFile`` when a quoted cell never ends."""
-        self.ledger = Ledger()
+        """Another pass over the file; raises ``BadFile`` when a quoted cell never ends.
+
+        Records of another width are mended by what the columns' other cells look like, which a first pass must find.
+        """
+        self.ledger.restart()
+        if self._met_ragged and self._mender is None:
+            columns = [self._columns.get(header.name) or TextColumn() for header in self._headers]
+            self._mender = Mender(columns, self._dialect.delimiter)
         self._stream = Utf8Stream(self._path, self._encoding)
         names = [header.name for header in self._headers]
         leading = self._dialect.skipped + (1 if self._dialect.header else 0)
@@ -142,17 +161,19 @@ class DelimitedSource:
                 yield from self._read(reader, leading)
         except pa.ArrowInvalid as error:
             raise self._explain(error) from error
+        if self._met_ragged and self._mender is None:
+            raise PassAgain
 
     def _open(self, stream: Utf8Stream, names: list[str], leading: int) -> Any:
         def reject(row: Any) -> str:
             if row.number > leading:
-                what = f"has {row.actual_columns} cells instead of {row.expected_columns}"
-                self.ledger.reject(row.number - leading, what)
+                self._ragged.append((row.number - leading, row.text))
                 self._last_rejected = row.text
             else:
                 self._leading_rejected += 1
             return "skip"
 
+        self._ragged.clear()
         self._leading_rejected = 0
         self._last_rejected = ""
         found = self._dialect
@@ -179,6 +200,7 @@ class DelimitedSource:
     def _read(self, reader: Any, leading: int) -> Iterator[Block]:
         skip: int | None = None
         last: pa.RecordBatch | None = None
+        following = 1
         for batch in reader:
             if batch.num_rows == 0:
                 continue
@@ -190,9 +212,60 @@ class DelimitedSource:
             kept = batch.slice(dropped)
             if kept.num_rows:
                 last = kept
-                self.ledger.stored += kept.num_rows
-                yield Block(kept.num_rows, dict(zip(kept.schema.names, kept.columns, strict=True)))
+                block, following = self._block(kept, following)
+                yield block
         self._refuse_open_quote(last)
+        if self._ragged:
+            empty = pa.RecordBatch.from_arrays(
+                [pa.array([], pa.string()) for _ in self._headers], [header.name for header in self._headers]
+            )
+            block, _ = self._block(empty, following)
+            if block.rows:
+                yield block
+
+    def _block(self, kept: pa.RecordBatch, first: int) -> tuple[Block, int]:
+        """The rows with the mended ones among them in their place, and the number of the record that follows."""
+        woven = Woven(kept.columns, [], {}, first + kept.num_rows)
+        if self._ragged and self._ragged[0][0] <= woven.end:
+            woven = weave(kept.columns, kept.num_rows, first, self._ragged, self._mend)
+        rows = len(woven.columns[0])
+        if self._encoding.invalid or (self._stream is not None and self._stream.nulls):
+            self._clean(woven, first)
+        self.ledger.take(rows, woven.repairs)
+        names = [header.name for header in self._headers]
+        return Block(rows, dict(zip(names, woven.columns, strict=True))), woven.end
+
+    def _clean(self, woven: Woven, first: int) -> None:
+        """Takes NUL out of cells, and tells which records hold bytes that are no text."""
+        numbers = woven.numbers or list(range(first, woven.end))
+        columns = list(woven.columns)
+        for position, header in enumerate(self._headers):
+            for character, reason, message in _STRAY:
+                column = columns[position]
+                hit = pc.match_substring(column, character)
+                if not pc.any(hit).as_py():
+                    continue
+                for row in pc.indices_nonzero(hit.fill_null(False)).to_pylist():
+                    entry = Entry(reason, message, header.name, column[row].as_py())
+                    woven.repairs.setdefault(numbers[row], []).append(entry)
+                if character == "\0":
+                    without = pc.replace_substring(column, "\0", "")
+                    columns[position] = pc.if_else(pc.equal(without, ""), pa.scalar(None, pa.string()), without)
+        woven.columns = columns
+
+    def _mend(self, record: int, text: str) -> Mended | None:
+        self._met_ragged = True
+        cells = self._cells(text)
+        found = self._mender.mend(cells) if self._mender is not None else f"has {len(cells):,} cells"
+        if isinstance(found, Mended):
+            return found
+        self.ledger.reject(record, "ragged", found, text)
+        return None
+
+    def _cells(self, text: str) -> list[str]:
+        found = self._dialect
+        records = dialects.parse(text, found.delimiter, found.quote, found.escape, whole=True)
+        return [cell for record in records for cell in record]
 
     def _refuse_open_quote(self, last: pa.RecordBatch | None) -> None:
         """A quoted cell that is still open at the end of the file has swallowed what follows it."""
@@ -258,6 +331,7 @@ class DelimitedSource:
             self._block_bytes = _LONGEST_RECORD
             return PassAgain()
         if straddles:
+            self._ragged.clear()
             return errors.corrupt(
                 self._filename,
                 f"a record is longer than {self._block_bytes // 1024**2} MiB, or a quotation mark is never closed",

@@ -39,6 +39,8 @@ class Encoding:
     """Bytes or sequences that the codec does not know and that are replaced by U+FFFD."""
     nulls: int = 0
     """NUL characters; many of them mean that this is no text."""
+    mixed: bool = False
+    """Whether the invalid bytes would be letters in another encoding: the file was put together from two."""
 
 
 def guess(path: Path) -> Encoding | None:
@@ -69,10 +71,17 @@ def detect(path: Path) -> Encoding:
     if wide:
         return _with_invalid(path, Encoding(wide))
     scan = _scan_utf8(path)
-    if scan.invalid == 0 or scan.valid_multibyte > 10 * scan.invalid:
-        return Encoding("utf-8", invalid=scan.invalid, nulls=scan.nulls)
+    if scan.invalid == 0 or scan.valid_multibyte > 2 * scan.invalid:
+        return Encoding("utf-8", invalid=scan.invalid, nulls=scan.nulls, mixed=_are_letters(scan.sample))
     name = _legacy(scan.sample)
     return _with_invalid(path, Encoding(name, nulls=scan.nulls))
+
+
+def _are_letters(sample: bytes) -> bool:
+    """Whether the bytes of lines that are not UTF-8 would be letters in the most usual 8-bit encoding."""
+    stray = re.sub("[^\udc80-\udcff]", "", sample.decode("utf-8", "surrogateescape"))
+    text = stray.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
+    return bool(text) and sum(map(str.isalpha, text)) > 0.8 * len(text)
 
 
 def head_as_utf8(head: bytes) -> bytes:
@@ -166,6 +175,8 @@ class Utf8Stream(io.RawIOBase):
         self._buffer = b""
         self._line_ends = b""
         self._ended = False
+        self.nulls = 0
+        """NUL characters met so far."""
 
     def readable(self) -> bool:
         """Always."""
@@ -197,6 +208,7 @@ class Utf8Stream(io.RawIOBase):
         chunk = self._file.read(size)
         self.consumed += len(chunk)
         text = chunk if self._decoder is None else self._decoder.decode(chunk, not chunk).encode("utf-8", "replace")
+        self.nulls += text.count(0)
         if not chunk:
             self._ended = True
             self._buffer += text + b"\n"

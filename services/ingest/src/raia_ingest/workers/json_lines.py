@@ -15,8 +15,8 @@ from raia_ingest.workers import encoding as encodings
 from raia_ingest.workers.columns import ValueColumn
 from raia_ingest.workers.encoding import Utf8Stream
 from raia_ingest.workers.kinds import TEMPORAL_NOTATIONS
-from raia_ingest.workers.ledger import Ledger
-from raia_ingest.workers.source import Block, FileNote, Header, Headers, Limits
+from raia_ingest.workers.ledger import Entry, Ledger
+from raia_ingest.workers.source import Block, FileNote, Header, Headers, Limits, Part, Wanted
 
 _BLOCK_RECORDS = 20_000
 _BLOCK_BYTES = 8 * 1024**2
@@ -31,7 +31,7 @@ class JsonLinesSource:
 
     file_type = "jsonl"
 
-    def __init__(self, path: Path, filename: str, limits: Limits) -> None:
+    def __init__(self, path: Path, filename: str, limits: Limits, wanted: Wanted) -> None:  # noqa: ARG002
         self._path = path
         self._filename = filename
         self._limits = limits
@@ -41,6 +41,7 @@ class JsonLinesSource:
         self._by_key: dict[str, Header] = {}
         self._stream: Utf8Stream | None = None
         self.ledger = Ledger()
+        self.parts: list[Part] = []
 
     @property
     def notes(self) -> list[FileNote]:
@@ -69,8 +70,9 @@ class JsonLinesSource:
 
     def blocks(self) -> Iterator[Block]:
         """Another pass; lines that are no JSON object are rejected in the ledger."""
-        self.ledger = Ledger()
+        self.ledger.restart()
         self._stream = Utf8Stream(self._path, self._encoding)
+        repairs: dict[int, list[Entry]] = {}
         with io.BufferedReader(self._stream, 1024**2) as lines:
             records: list[dict[str, Any]] = []
             size = number = 0
@@ -80,39 +82,65 @@ class JsonLinesSource:
                 if not line.strip():
                     continue
                 number += 1
-                record = self._parse(line, number)
+                record = self._parse(line, number, repairs)
                 if record is not None:
                     records.append(record)
                     size += len(line)
                 if len(records) >= _BLOCK_RECORDS or size >= _BLOCK_BYTES:
-                    yield self._block(records)
-                    records, size = [], 0
+                    yield self._block(records, repairs)
+                    records, size, repairs = [], 0, {}
             if records:
-                yield self._block(records)
+                yield self._block(records, repairs)
 
-    def _parse(self, line: bytes, number: int) -> dict[str, Any] | None:
+    def _parse(self, line: bytes, number: int, repairs: dict[int, list[Entry]]) -> dict[str, Any] | None:
         try:
-            value = _loads(line)
+            value, entries = _loads(line), []
         except (ValueError, RecursionError):
-            self.ledger.reject(number, "is not valid JSON")
-            return None
+            value, entries = _mended(line)
         if not isinstance(value, dict):
-            self.ledger.reject(number, "is not a JSON object")
+            broken = value is _BROKEN
+            reason, message = ("not_json", "is not valid JSON") if broken else ("not_object", "is not a JSON object")
+            self.ledger.reject(number, reason, message, line.decode("utf-8", "replace"))
             return None
         if line.count(b"{") + line.count(b"[") > _DEEPEST and _is_deeper(value, _DEEPEST):
-            self.ledger.reject(number, f"is nested more than {_DEEPEST} levels deep")
+            text = line[:1000].decode("utf-8", "replace")
+            self.ledger.reject(number, "too_deep", f"is nested more than {_DEEPEST} levels deep", text)
             return None
+        if self._encoding.invalid and b"\xef\xbf\xbd" in line:
+            message = "held bytes that are not of the file's encoding and became U+FFFD"
+            entries = [*entries, Entry("invalid_characters", message, content=line.decode())]
+        if entries:
+            repairs[number] = entries
         return value
 
-    def _block(self, records: list[dict[str, Any]]) -> Block:
+    def _block(self, records: list[dict[str, Any]], repairs: dict[int, list[Entry]]) -> Block:
         keys = dict.fromkeys(key for record in records for key in record)
         for key in keys:
             if key not in self._by_key:
                 self._by_key[key] = self._naming.name(key, len(self._by_key))
         if len(self._by_key) > self._limits.max_columns:
             raise errors.too_many_columns(len(self._by_key), self._limits.max_columns)
-        self.ledger.stored += len(records)
+        self.ledger.take(len(records), repairs)
         return Block(len(records), {self._by_key[key].name: [record.get(key) for record in records] for key in keys})
+
+
+_BROKEN = object()
+
+
+def _mended(line: bytes) -> tuple[Any, list[Entry]]:
+    """The value of a line without stray NUL and the comma behind it, and what was left out."""
+    text, entries = line.strip(), []
+    content = line.decode("utf-8", "replace")
+    if b"\0" in text:
+        text = text.replace(b"\0", b"").strip()
+        entries.append(Entry("stray_nul", "held NUL characters, which were left out", content=content))
+    if text.endswith(b"},"):
+        text = text[:-1]
+        entries.append(Entry("trailing_comma", "had a comma behind it, which was left out", content=content))
+    try:
+        return (_loads(text) if entries and text else _BROKEN), entries
+    except (ValueError, RecursionError):
+        return _BROKEN, []
 
 
 def _loads(line: bytes) -> Any:

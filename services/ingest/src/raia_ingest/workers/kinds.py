@@ -1,6 +1,7 @@
 """The types that a stored column may have, and the notations in which text cells may spell them."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -56,6 +57,10 @@ class Notation(StrEnum):
     DATETIME = "datetime"
     DATETIME_UTC = "datetime_utc"
     TIME = "time"
+    DAY_FIRST_DATE = "day_first_date"
+    MONTH_FIRST_DATE = "month_first_date"
+    DAY_FIRST_DATETIME = "day_first_datetime"
+    MONTH_FIRST_DATETIME = "month_first_datetime"
     DECIMAL_COMMA = "decimal_comma"
     THOUSANDS = "thousands"
 
@@ -67,6 +72,8 @@ COMPATIBLE = {notation: frozenset({notation}) for notation in Notation} | {
     Notation.INTEGER: _NUMBERS,
     Notation.FLOAT: frozenset({Notation.FLOAT, Notation.THOUSANDS}),
     Notation.DECIMAL_COMMA: frozenset({Notation.DECIMAL_COMMA, Notation.THOUSANDS}),
+    Notation.DAY_FIRST_DATE: frozenset({Notation.DAY_FIRST_DATE, Notation.MONTH_FIRST_DATE}),
+    Notation.DAY_FIRST_DATETIME: frozenset({Notation.DAY_FIRST_DATETIME, Notation.MONTH_FIRST_DATETIME}),
 }
 """After all values of a block were spelled in one notation: the notations that the whole column may still be in."""
 
@@ -87,6 +94,10 @@ class Evidence:
     """Whole numbers that begin with 0, such as 00123."""
     beyond_int64: bool = False
     """Whole numbers that neither a 64-bit integer nor a float holds exactly."""
+    day_first: bool = False
+    """A date that can only begin with its day, such as 31/12/2024 or 01.02.2024."""
+    month_first: bool = False
+    """A date that can only begin with its month, such as 12/31/2024."""
 
 
 def parse(notation: Notation, cells: pa.Array, evidence: Evidence) -> pa.Array | None:
@@ -202,6 +213,43 @@ def _time(cells: pa.Array, _evidence: Evidence) -> pa.Array | None:
     return pc.cast(values, pa.time64("us")) if values is not None else None
 
 
+_SLASHED = r"^[0-9]{1,2}([/.-])[0-9]{1,2}[/.-][0-9]{4}"
+_SLASHED_DATE = _SLASHED + "$"
+_SLASHED_DATETIME = _SLASHED + r" [0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?$"
+_SURELY_DAY_FIRST = r"^[0-9]+[.]|^(1[3-9]|[23][0-9])[/-]"
+_SURELY_MONTH_FIRST = r"^[0-9]+[/.-](1[3-9]|[23][0-9])[/.-]"
+
+Parser = Callable[[pa.Array, Evidence], pa.Array | None]
+
+
+def _ordered(day_first: bool, clock: bool) -> Parser:
+    """Reads dates (with a time of day) whose year comes last."""
+    order = r"\3-\2-\1" if day_first else r"\3-\1-\2"
+
+    def read(cells: pa.Array, evidence: Evidence) -> pa.Array | None:
+        shortest, longest = _lengths(cells)
+        if shortest < len("1/1/2024") or longest > len("01/01/2024 10:00:00.123456"):
+            return None
+        if not _all(pc.match_substring_regex(cells, _SLASHED_DATETIME if clock else _SLASHED_DATE)):
+            return None
+        if evidence.month_first if day_first else evidence.day_first:
+            return None
+        text = pc.replace_substring_regex(cells, r"^([0-9])([/.-])", r"0\1\2")
+        text = pc.replace_substring_regex(text, r"^([0-9]{2}[/.-])([0-9][/.-])", r"\1" + r"0\2")
+        text = pc.replace_substring_regex(text, "^([0-9]{2})[/.-]([0-9]{2})[/.-]([0-9]{4})", order)
+        if clock:
+            text = pc.replace_substring_regex(text, " ([0-9]):", r" 0\1:")
+        values = _cast(text, pa.timestamp("us")) if clock else _cast(text, pa.date32())
+        if values is None:
+            return None
+        if _any(pc.match_substring_regex(cells, _SURELY_DAY_FIRST if day_first else _SURELY_MONTH_FIRST)):
+            evidence.day_first = evidence.day_first or day_first
+            evidence.month_first = evidence.month_first or not day_first
+        return values
+
+    return read
+
+
 _DECIMAL_COMMA = r"^-?([0-9]{1,3}([.][0-9]{3})+|0|[1-9][0-9]*)(,[0-9]+)?$"
 _THOUSANDS = r"^-?([0-9]{1,3}(,[0-9]{3})+|0|[1-9][0-9]*)([.][0-9]+)?$"
 _SURELY_DECIMAL_COMMA = r",[0-9]{1,2}$|,[0-9]{4,}$|[0-9]{4,},|^-?0,|[.].*,"
@@ -246,6 +294,10 @@ _PARSERS = {
     Notation.DATETIME: _datetime,
     Notation.DATETIME_UTC: _datetime_utc,
     Notation.TIME: _time,
+    Notation.DAY_FIRST_DATE: _ordered(day_first=True, clock=False),
+    Notation.MONTH_FIRST_DATE: _ordered(day_first=False, clock=False),
+    Notation.DAY_FIRST_DATETIME: _ordered(day_first=True, clock=True),
+    Notation.MONTH_FIRST_DATETIME: _ordered(day_first=False, clock=True),
     Notation.DECIMAL_COMMA: _decimal_comma,
     Notation.THOUSANDS: _thousands,
 }

@@ -25,6 +25,47 @@ class Limits:
     """Unpacked over packed bytes, looked at above 64 MiB unpacked."""
 
 
+@dataclass(frozen=True)
+class Field:
+    """One column of a fixed-width layout."""
+
+    name: str
+    start: int
+    """Its first character, from 1."""
+    width: int
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the uploader says about how to read the file."""
+
+    part: str = ""
+    """The sheet, member, array or element to read; the first table when empty."""
+    layout: tuple[Field, ...] = ()
+    """The columns of a fixed-width file; none for any other."""
+    skip: int = 0
+    """Lines of a fixed-width file before its first record."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of several tables in a file, or what is beside them."""
+
+    name: str
+    kind: str
+    """``sheet``, ``member``, ``array`` or ``element``."""
+    table: bool
+    """Whether it can be read as a table."""
+    chosen: bool = False
+    """Whether it is the one that was read."""
+    note: str = ""
+    """Why it is no table, or what it looks like."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The part as JSON values."""
+        return {"name": self.name, "kind": self.kind, "table": self.table, "chosen": self.chosen, "note": self.note}
+
+
 class PassAgain(Exception):
     """A pass cannot go on as it began; the next one will."""
 
@@ -63,6 +104,8 @@ class Source(Protocol):
 
     ledger: Ledger
     """Of the pass at hand."""
+    parts: list[Part]
+    """The tables that the file holds, when it may hold several."""
 
     @property
     def file_type(self) -> str:

@@ -23,12 +23,13 @@ _ACTIVE_PARTS = (
 )
 
 
-def verify(path: Path, filename: str, limits: Limits) -> None:
-    """Unpacks every part once, counting and keeping nothing.
+def verify(path: Path, filename: str, limits: Limits) -> int:
+    """Unpacks every part once, counting and keeping nothing; returns how many formulas its sheets hold.
 
     Raises ``BadFile`` when a part is damaged, ``TooLarge`` when the parts unpack to more than the limits allow.
     """
     packed = path.stat().st_size
+    formulas = 0
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
@@ -44,10 +45,12 @@ def verify(path: Path, filename: str, limits: Limits) -> None:
                         _check_sizes(unpacked, packed, limits)
                         if extent is not None:
                             extent.add(chunk)
+                            formulas += chunk.count(b"</f>") + chunk.count(b"<f/>")
                 if extent is not None and extent.cells > limits.max_sheet_cells:
                     raise errors.too_large(limits.max_sheet_cells, _too_wide(extent), "cells")
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, ValueError) as error:
         raise errors.corrupt(filename, "a part of its archive is broken") from error
+    return formulas
 
 
 class _Extent:
