@@ -9,6 +9,7 @@ from raia_kit.runtime import Runtime
 from raia_kit.service import Service
 
 from raia_ingest.changes import Changes
+from raia_ingest.charts import assembly as charts
 from raia_ingest.datasets import assembly as datasets
 from raia_ingest.datasets.arrivals import Arrivals
 from raia_ingest.datasets.making import VersionMaker
@@ -16,11 +17,12 @@ from raia_ingest.datasets.reading import FileReader, ReadJobs
 from raia_ingest.datasets.repository import DatasetRepository
 from raia_ingest.ground import Ground, Room
 from raia_ingest.profiles import assembly as profiles
+from raia_ingest.reports import assembly as reports
 from raia_ingest.rows import assembly as rows
 from raia_ingest.scratch import clear_scratch
 from raia_ingest.settings import IngestSettings
 
-ROOMS = (datasets, profiles, rows)
+ROOMS = (charts, datasets, profiles, reports, rows)
 """Every resource of the service; each has an ``assemble``."""
 
 
@@ -49,8 +51,8 @@ def build(settings: IngestSettings, runtime: Runtime | None = None) -> Service:
     runtime = runtime or Runtime(settings)
     at_once = _pool("previews", settings, settings.preview_children)
     streams = _pool("row streams", settings, settings.reader_children)
-    charts = _pool("charts", settings, settings.chart_children)
-    ground = lay_ground(settings, runtime, at_once.pool, streams.pool, charts.pool)
+    drawing = _pool("charts", settings, settings.chart_children)
+    ground = lay_ground(settings, runtime, at_once.pool, streams.pool, drawing.pool)
     rooms = [room.assemble(ground) for room in ROOMS]
     Housekeeping(runtime.database, objects=runtime.objects, references=lambda unit: _references(rooms, unit)).schedule(
         runtime.jobs
@@ -60,7 +62,7 @@ def build(settings: IngestSettings, runtime: Runtime | None = None) -> Service:
         runtime=runtime,
         servicers=[servicer for room in rooms for servicer in room.servicers],
         resource_guards={kind: guard for room in rooms for kind, guard in room.guards.items()},
-        background=[at_once, streams, charts],
+        background=[at_once, streams, drawing],
         prepare=lambda: _prepare(settings),
     )
 

@@ -13,6 +13,7 @@ from sqlalchemy.types import DateTime, TypeEngine
 
 from raia_ingest.datasets.domain import Column
 
+_DIALECT: Any = PGDialect(paramstyle="qmark")  # type: ignore[no-untyped-call]
 _EQUALITY = frozenset({"=", "!=", ":"})
 _ORDER = _EQUALITY | {"<", "<=", ">", ">="}
 _KINDS: dict[str, tuple[str, TypeEngine[Any]]] = {
@@ -47,7 +48,7 @@ def compile_condition(text: str, columns: Sequence[Column]) -> Condition | None:
         # Times of day have no kind of their own: they compare as the text they are shown as.
         found[each.name] = cast(plain, Text()) if each.type == "time" else plain
         kinds[each.name] = Kind(name, _EQUALITY if name == "boolean" else _ORDER)
-    compiled = (condition(text, found, kinds, sorted(found)) & true()).compile(dialect=PGDialect(paramstyle="qmark"))
+    compiled = (condition(text, found, kinds, sorted(found)) & true()).compile(dialect=_DIALECT)
     return Condition(str(compiled), [_plain(compiled.params[name]) for name in getattr(compiled, "positiontup", ())])
 
 

@@ -75,8 +75,8 @@ def _check_role(kind: str, role: str, column: Column, aggregation: str) -> None:
     orderable = role.startswith("number") and column.type in TIMES and role.endswith("x")
     if numeric and column.type not in NUMBERS and not orderable:
         raise ColumnUnfit(
-            f"{column.name!r} is {column.type}, and a {kind} chart needs numbers there: choose a numeric column, or the "
-            "aggregation count",
+            f"{column.name!r} is {column.type}, and a {kind} chart needs numbers there: choose a numeric column, or "
+            "the aggregation count",
             reason="CHART_COLUMNS",
             metadata={"type": kind, "column": column.name[:200]},
         )

@@ -8,7 +8,9 @@ from raia_ingest.datasets.service import DatasetService
 from raia_ingest.datasets.servicer import DatasetServicer
 from raia_ingest.datasets.upload import UploadService
 from raia_ingest.ground import Ground, Room
+from raia_ingest.derived.repository import DerivedJobs
 from raia_ingest.profiles.repository import ProfileRepository
+from raia_ingest.reports.repository import ReportRepository
 from raia_ingest.rows.preview import PreviewService
 
 
@@ -32,7 +34,8 @@ def assemble(ground: Ground) -> Room:
         pool=ground.at_once,
         changes=ground.changes,
     )
-    datasets = DatasetService(ground.datasets, ProfileRepository(), runtime.jobs, runtime.access)
+    derived = DerivedJobs(ProfileRepository(), ReportRepository())
+    datasets = DatasetService(ground.datasets, derived, runtime.jobs, runtime.access)
     described = dataset_service_pb2.DESCRIPTOR.services_by_name["DatasetService"]
     return Room(
         servicers=[Servicer(described, DatasetServicer(datasets, uploads, previews))],

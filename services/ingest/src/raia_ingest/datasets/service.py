@@ -13,7 +13,7 @@ from raia_ingest.datasets import events
 from raia_ingest.datasets.domain import Dataset
 from raia_ingest.datasets.repository import DatasetRepository
 from raia_ingest.errors import DOMAIN
-from raia_ingest.profiles.repository import ProfileRepository
+from raia_ingest.derived.repository import DerivedJobs
 
 
 class EtagMismatch(Aborted):
@@ -25,10 +25,8 @@ class EtagMismatch(Aborted):
 class DatasetService:
     """What can be done with datasets but uploading them."""
 
-    def __init__(
-        self, datasets: DatasetRepository, profiles: ProfileRepository, jobs: JobQueue, access: AccessIndex
-    ) -> None:
-        self._datasets, self._profiles, self._jobs, self._access = datasets, profiles, jobs, access
+    def __init__(self, datasets: DatasetRepository, derived: DerivedJobs, jobs: JobQueue, access: AccessIndex) -> None:
+        self._datasets, self._derived, self._jobs, self._access = datasets, derived, jobs, access
 
     def page(self, unit: UnitOfWork, caller: Caller, request: ListRequest) -> tuple[list[Dataset], str]:
         """A page of the datasets that the caller may see, and the token of the next."""
@@ -55,7 +53,7 @@ class DatasetService:
             )
         under_way = [
             *self._datasets.jobs_under_way(unit, dataset_id),
-            *self._profiles.jobs_under_way(unit, dataset_id),
+            *self._derived.jobs_under_way(unit, dataset_id),
         ]
         for job_id in under_way:
             self._jobs.cancel(unit, job_id)

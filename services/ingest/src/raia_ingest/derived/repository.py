@@ -12,6 +12,17 @@ from sqlalchemy.dialects.postgresql import insert
 from raia_ingest.derived.domain import CANCELLED, FAILED, PENDING, RUNNING, SUCCEEDED, Derived
 
 
+class DerivedJobs:
+    """The jobs of several kinds."""
+
+    def __init__(self, *repositories: "DerivedRepository") -> None:
+        self._repositories = repositories
+
+    def jobs_under_way(self, unit: UnitOfWork, dataset_id: UUID) -> list[int]:
+        """The jobs of any kind that work on versions of a dataset now."""
+        return [job for each in self._repositories for job in each.jobs_under_way(unit, dataset_id)]
+
+
 class DerivedRepository:
     """Reads and writes one kind in the unit of work that it is given."""
 

@@ -150,7 +150,7 @@ def _plain(columns: Iterable[Column]) -> list[dict[str, str]]:
 
 def _foreign_key(found: Mapping[str, Any], subject: Mapping[str, Any]) -> dict[str, Any]:
     """The reference with both of its ends named; the worker knows the subject as None."""
-    ends = {}
+    ends: dict[str, Any] = {}
     for end, prefix in (("from", ""), ("to", "referenced_")):
         place = found[end] or subject
         ends |= {

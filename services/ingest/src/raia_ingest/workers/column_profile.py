@@ -8,12 +8,16 @@ from typing import Any
 
 import duckdb
 
+from raia_ingest.workers import outliers
 from raia_ingest.workers.kinds import NULL_TOKENS
 from raia_ingest.workers.profile_size import shortened
+from raia_ingest.workers.semantics import Column, read_meaning
 
 PROBABILITIES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 BINS = 20
 TOP = 20
+MOST_VARIED = 100_000
+"""Texts of more different values are not compared for spellings."""
 _TOKENS = ", ".join(f"'{token}'" for token in NULL_TOKENS)
 
 
@@ -55,6 +59,10 @@ class ColumnProfiler:
         }
         if count:
             profile |= self._by_kind(count - infinite, count)
+            about = Column(self._name, self._kind, self._rows, count, distinct)
+            profile["semantics"] = read_meaning(self._connection, about, profile.get("numeric"))
+            if self._kind == "string" and 1 < distinct <= MOST_VARIED:
+                profile["variants"] = outliers.variants(self._connection, self._short)
         self._connection.execute("drop table g")
         return profile
 
@@ -80,6 +88,9 @@ class ColumnProfiler:
         plain = as_json(value)
         return plain + self._zone if isinstance(value, dt.datetime) else plain
 
+    def _short(self, value: Any) -> Any:
+        return shortened(self._json(value))
+
     def _top(self) -> list[dict[str, Any]]:
         rows = self._connection.execute(f"select v, n from g order by n desc, v limit {TOP}").fetchall()
         return [{"value": shortened(self._json(value)), "count": count} for value, count in rows]
@@ -89,11 +100,14 @@ class ColumnProfiler:
             "select min(v), max(v), coalesce(sum(n) filter (v = 0), 0)::bigint, "
             f"coalesce(sum(n) filter (v < 0), 0)::bigint from {source}"
         )
+        quantiles = self._quantiles(source, count)
+        median = next(each["value"] for each in quantiles if each["probability"] == 0.5)
         return {
+            "outliers": outliers.robust(self._connection, source, count, median, as_json),
             "numeric": {
                 "minimum": minimum,
                 "maximum": maximum,
-                "quantiles": self._quantiles(source, count),
+                "quantiles": quantiles,
                 "zero_count": zeros,
                 "negative_count": negatives,
             }

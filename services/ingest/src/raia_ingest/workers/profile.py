@@ -1,24 +1,19 @@
 # ruff: noqa: S608 - queries are made of column positions and constants, never of names or values from a file
 """The compute function that profiles a canonical Parquet file: every figure exact, memory bounded, spilling to disk."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from raia_ingest.workers import correlations, profile_size
+from raia_ingest.workers import correlations, missing, personal, profile_size
 from raia_ingest.workers.column_profile import ColumnProfiler
 from raia_ingest.workers.exhaustion import explained
 from raia_ingest.workers.parts import parts
+from raia_ingest.workers.tables import create_view, opened
 
 MOST_CORRELATED = 100
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-}
-"""Nothing is fetched from anywhere."""
 _CORRELATED_TYPES = frozenset({"integer", "float"})
 
 
@@ -49,53 +44,38 @@ def _profile(
     profiles: list[dict[str, Any]] = []
     with parts(Path(path), len(columns), Path(spill_folder)) as files:
         for file, positions in files:
-            with _opened(file, [columns[position] for position in positions], memory_bytes, spill_folder) as connection:
+            with opened(memory_bytes, spill_folder) as connection:
+                create_view(connection, "data", file, [columns[position] for position in positions])
                 rows = _one(connection, "select count(*) from data")
                 for place, position in enumerate(positions):
                     progress(position / steps, f"column {columns[position]['name']}")
                     profiles.append(ColumnProfiler(connection, f"c{place}", columns[position], rows).profile())
-    with _opened(Path(path), columns, memory_bytes, spill_folder) as connection:
+    with opened(memory_bytes, spill_folder) as connection:
+        create_view(connection, "data", Path(path), columns)
         progress((steps - 2) / steps, "duplicate rows")
         rows = _one(connection, "select count(*) from data")
         duplicates = _duplicates(connection, rows, len(columns))
+        progress((steps - 2) / steps, "missing values")
+        names = [column["name"] for column in columns]
+        lacking = [position for position, profile in enumerate(profiles) if profile["missing_count"]]
+        patterns, together = missing.missing_together(connection, lacking[: missing.MOST_COLUMNS], names, rows)
     progress((steps - 1) / steps, "correlations")
     numeric = [position for position, column in enumerate(columns) if column["type"] in _CORRELATED_TYPES]
     pairs = correlations.pearson(Path(path), numeric[:MOST_CORRELATED], [column["name"] for column in columns])
+    personal.mark(profiles)
     notes = _notes(profiles, len(numeric))
+    if len(lacking) > missing.MOST_COLUMNS:
+        text = f"missing values are compared among {missing.MOST_COLUMNS} of {len(lacking):,} columns that have any"
+        notes.append({"kind": "missing_limited", "column": "", "message": text})
     return {
         "row_count": rows,
         "duplicate_row_count": duplicates,
         "columns": profiles,
         "correlations": pairs,
+        "missing_patterns": patterns,
+        "missing_together": together,
         "notes": notes,
     }
-
-
-@contextmanager
-def _opened(
-    file: Path, columns: list[dict[str, str]], memory_bytes: int, spill_folder: str
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database whose view ``data`` is the file."""
-    with duckdb.connect(config=_CONFIG) as connection:
-        connection.execute("set memory_limit = ?", [f"{memory_bytes}B"])
-        connection.execute("set temp_directory = ?", [spill_folder])
-        connection.execute("set preserve_insertion_order = false")
-        connection.execute("set enable_progress_bar = false")
-        _create_views(connection, str(file), columns)
-        yield connection
-
-
-def _create_views(connection: duckdb.DuckDBPyConnection, path: str, columns: list[dict[str, str]]) -> None:
-    """Makes the view ``data`` with columns c0, c1, …: names may differ in case alone, which DuckDB does not see."""
-    aliases = ", ".join(f"c{position}" for position in range(len(columns)))
-    literal = path.replace("'", "''")
-    connection.execute(f"create view file({aliases}) as from read_parquet('{literal}')")
-    plain = ", ".join(
-        # DuckDB needs further libraries to hand out times with a zone; these are UTC by definition.
-        f"make_timestamp(epoch_us(c{position})) c{position}" if column.get("timezone") else f"c{position}"
-        for position, column in enumerate(columns)
-    )
-    connection.execute(f"create view data as select {plain} from file")
 
 
 def _one(connection: duckdb.DuckDBPyConnection, query: str) -> int:
