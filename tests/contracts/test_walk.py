@@ -129,6 +129,14 @@ def foreign_dataset(platform: Platform, token: str) -> str:
         return str(answer.json()["id"])
 
 
+def foreign_processing_result(platform: Platform, token: str) -> str:
+    dataset = foreign_dataset(platform, token)
+    with platform.client(token) as client:
+        answer = client.post(f"/api/v1/datasets/{dataset}/process", json={"processor": "general"})
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["id"])
+
+
 def foreign_user(platform: Platform, token: str) -> str:
     with platform.client(token) as client:
         return str(client.get("/api/v1/auth/me").json()["user"]["id"])
@@ -204,6 +212,7 @@ def foreign_report(platform: Platform, token: str) -> str:
 
 RESOURCES: dict[str, Callable[[Platform, str], str]] = {
     "dataset": foreign_dataset,
+    "processing_result": foreign_processing_result,
     "model": foreign_model,
     "training_run": foreign_run,
     "fairness_report": foreign_report,
@@ -255,6 +264,8 @@ def test_absent_and_foreign_resources_look_the_same(
 
 
 VALID: dict[str, dict[str, Any]] = {
+    "/raia.ingest.v1.ProcessingService/CorrectRouting": {"category": "sales"},
+    "/raia.ingest.v1.ProcessingService/StartProcessing": {"processor": "sales"},
     "/raia.ml.v1.PredictionService/Predict": {"rows": [{"a": 1}]},
     "/raia.explain.v1.FairnessService/AnalyzeFairness": {"protected_attributes": [{"name": "a"}]},
     "/raia.explain.v1.FairnessService/GetFairnessReport": {"model_id": UNKNOWN},

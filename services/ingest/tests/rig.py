@@ -193,10 +193,11 @@ class Rig:
             return connection.execute(query, parameters).fetchall()
 
     def events(self, dataset_id: str) -> list[str]:
-        """The events of a dataset by name, in order."""
+        """The events of a dataset by name, in order; without those of routing, which comes by itself."""
         wait_until(lambda: not self.rows("select 1 from outbox"))
         found = self.rows("select type from raia_log.event where key = %s order by position", dataset_id)
-        return [kind.rpartition(".")[2] for (kind,) in found]
+        names = [kind.rpartition(".")[2] for (kind,) in found]
+        return [name for name in names if name not in {"DatasetRouted", "DatasetProcessed"}]
 
     def audited(self, person: Person, action: str) -> list[dict[str, Any]]:
         found = self.rows(

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from raia_plugins.base import PluginError, Progress
 from raia_plugins.explainer import Explainer, Explanation, ExplanationRequest, Predictor
 from raia_plugins.exporter import Exporter, Figure, Paragraph, Report, Section, Table
-from raia_plugins.processor import FileSample, Processed, ProcessingRequest, Processor, Rejection
+from raia_plugins.processor import ColumnInfo, Processed, ProcessingRequest, Processor
 from raia_plugins.provider import Completion, CompletionRequest, Message, ModelInfo, Provider
 from raia_plugins.retriever import Chunk, Hit, Query, Retriever
 from raia_plugins.trainer import TrainedModel, Trainer, TrainingRequest
@@ -20,7 +20,7 @@ GROUP_PREFIX = "raia.plugins."
 API_VERSIONS: Mapping[str, int] = {
     "trainer": 1,
     "explainer": 1,
-    "processor": 1,
+    "processor": 2,
     "retriever": 1,
     "provider": 1,
     "exporter": 1,
@@ -43,6 +43,7 @@ __all__ = [
     "GROUP_PREFIX",
     "PROTOCOLS",
     "Chunk",
+    "ColumnInfo",
     "Completion",
     "CompletionRequest",
     "Explainer",
@@ -50,7 +51,6 @@ __all__ = [
     "ExplanationRequest",
     "Exporter",
     "Figure",
-    "FileSample",
     "Hit",
     "Message",
     "ModelInfo",
@@ -63,7 +63,6 @@ __all__ = [
     "Progress",
     "Provider",
     "Query",
-    "Rejection",
     "Report",
     "Retriever",
     "Section",

@@ -1,4 +1,4 @@
-"""Processors: readers of file formats, which make tables of files."""
+"""Processors: turn the rows of a routed file into what people of its field want to know."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,27 +9,27 @@ from raia_plugins.base import Plugin, Progress
 
 
 @dataclass(frozen=True)
-class FileSample:
-    """What is known of a file before it is read."""
+class ColumnInfo:
+    """A column of the rows."""
 
-    filename: str
-    """Its name as it was uploaded; a hint and no more."""
-    head: bytes
-    """Its first bytes, at most 64 KiB."""
-    size: int
-    """Its size in bytes."""
+    name: str
+    """As users know it. In the Parquet file the columns stand in the same order; read them by position."""
+    type: str
+    """"integer", "float", "boolean", "string", "date", "datetime", "time" or "null"."""
 
 
 @dataclass(frozen=True)
 class ProcessingRequest:
-    """What to read and where to write the table."""
+    """What to read."""
 
     source: Path
-    """The file as it came; read it, never write it."""
+    """The rows as Parquet; read it, never write it. It may be larger than memory."""
+    columns: Sequence[ColumnInfo]
+    """The columns of the file, in its order."""
     filename: str
-    """Its name as it was uploaded."""
-    target: Path
-    """The Parquet file to write. Rows are written in parts: the file may be larger than memory."""
+    """The name of the file that the rows came in; a hint and no more."""
+    scratch: Path
+    """A folder of this call's own, removed afterwards."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Values by ``options_schema``."""
     memory_bytes: int = 1024**3
@@ -37,35 +37,24 @@ class ProcessingRequest:
 
 
 @dataclass(frozen=True)
-class Rejection:
-    """A record that is not in the table as it stood in the file."""
-
-    position: int
-    """The record's number in the file, from 1."""
-    reason: str
-    """Why, in a sentence."""
-
-
-@dataclass(frozen=True)
 class Processed:
-    """What became of a file."""
+    """What the rows say."""
 
-    row_count: int
-    """Rows written."""
-    rejected_count: int = 0
-    """Records that were left out or changed."""
-    rejections: Sequence[Rejection] = ()
-    """The first of them, at most 1,000."""
-    details: Mapping[str, Any] = field(default_factory=dict)
-    """How the file was read: encoding, delimiter, sheet."""
+    headline: str
+    """The main figure in a sentence, which a notification shows."""
+    results: Mapping[str, Any]
+    """JSON values by name: figures, and tables as lists of objects; 1 MiB at most."""
+    notes: Sequence[str] = ()
+    """What was assumed, and what could not be computed and why."""
 
 
 @runtime_checkable
 class Processor(Plugin, Protocol):
-    """Reads one kind of file; each call of ``process`` runs in a process of its own."""
+    """Processes the files that are routed to its category; each call runs in a process of its own."""
 
-    def confidence(self, sample: FileSample) -> float:
-        """How sure it is, from 0 to 1, that it can read the file; the surest is asked. Quick, from the sample alone."""
+    @property
+    def category(self) -> str:
+        """The category whose files it is given: "sales", "inventory", "sensor", "policy", "claims", "general"."""
 
     def process(self, request: ProcessingRequest, progress: Progress) -> Processed:
-        """Writes the file's rows to ``request.target``; raises ``PluginError`` when the file cannot be read."""
+        """Computes the results; raises ``PluginError`` when the rows lack what it needs, naming it."""

@@ -16,13 +16,14 @@ from raia_ingest.datasets.making import VersionMaker
 from raia_ingest.datasets.reading import FileReader, ReadJobs
 from raia_ingest.datasets.repository import DatasetRepository
 from raia_ingest.ground import Ground, Room
+from raia_ingest.processing import assembly as processing
 from raia_ingest.profiles import assembly as profiles
 from raia_ingest.reports import assembly as reports
 from raia_ingest.rows import assembly as rows
 from raia_ingest.scratch import clear_scratch
 from raia_ingest.settings import IngestSettings
 
-ROOMS = (charts, datasets, profiles, reports, rows)
+ROOMS = (charts, datasets, processing, profiles, reports, rows)
 """Every resource of the service; each has an ``assemble``."""
 
 

@@ -324,7 +324,7 @@ class Semantics(_message.Message):
     FORMAT_FIELD_NUMBER: _builtins.int
     type: _builtins.str
     """"identifier", "date", "datetime", "time", "year", "money", "percentage", "number", "email", "phone", "iban",
-    "payment_card", "latitude", "longitude", "coordinates", "postcode", "country", "currency", "language", "url",
+    "payment_card", "latitude", "longitude", "coordinates", "postcode", "country", "currency", "url",
     "ip_address", "uuid", "policy_number", "person_name", "address", "boolean", "category" or "free_text".
     """
     confidence: _builtins.float

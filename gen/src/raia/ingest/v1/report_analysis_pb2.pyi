@@ -35,7 +35,7 @@ class DatasetAnalysis(_message.Message):
     FOREIGN_KEYS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def candidate_keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___CandidateKey]:
-        """Smallest sets of columns, of at most three, that tell every row from every other."""
+        """Columns that tell every row from every other; where there are none, the smallest sets of two or three that do."""
 
     @_builtins.property
     def dependencies(self) -> _containers.RepeatedCompositeFieldContainer[Global___FunctionalDependency]:

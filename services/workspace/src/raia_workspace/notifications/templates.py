@@ -52,6 +52,16 @@ TEMPLATES: tuple[Template, ...] = (
         "dataset", "dataset_id", tell=_OPERATE,
     ),
     Template(
+        f"{_INGEST}.DatasetProcessed", "dataset_processed", "success", "Dataset {name} was processed",
+        "Version {version} of {name}, {processor}: {headline}",
+        "dataset", "dataset_id", when={"status": "succeeded"},
+    ),
+    Template(
+        f"{_INGEST}.DatasetProcessed", "processing_failed", "error", "Dataset {name} could not be processed",
+        "The processor {processor} failed on version {version} of {name}: {headline}",
+        "dataset", "dataset_id", tell=_OPERATE, when={"status": "failed"},
+    ),
+    Template(
         f"{_INGEST}.DatasetProfiled", "profile_failed", "error", "A dataset could not be profiled",
         "The profile of version {version} of the dataset failed.",
         "dataset", "dataset_id", when={"status": "failed"},

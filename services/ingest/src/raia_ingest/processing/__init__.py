@@ -1,0 +1,1 @@
+"""Where versions are routed, and what processors say of them."""
