@@ -18,12 +18,18 @@ from raia_ingest.datasets.repository import DatasetRepository
 from raia_ingest.ground import Ground, Room
 from raia_ingest.processing import assembly as processing
 from raia_ingest.profiles import assembly as profiles
+from raia_ingest.profiles.repository import ProfileRepository
+from raia_ingest.profiles.service import ProfileService
+from raia_ingest.quality_rules import assembly as quality
+from raia_ingest.recipe_runs import assembly as recipe_runs
+from raia_ingest.recipes import assembly as recipes
 from raia_ingest.reports import assembly as reports
 from raia_ingest.rows import assembly as rows
 from raia_ingest.scratch import clear_scratch
 from raia_ingest.settings import IngestSettings
+from raia_ingest.versions import assembly as versions
 
-ROOMS = (charts, datasets, processing, profiles, reports, rows)
+ROOMS = (charts, datasets, processing, profiles, quality, recipe_runs, recipes, reports, rows, versions)
 """Every resource of the service; each has an ``assemble``."""
 
 
@@ -85,6 +91,15 @@ def lay_ground(
         reader=reader,
         versions=VersionMaker(found, read_jobs, arrivals),
         arrivals=arrivals,
+        profiles=ProfileService(
+            database=runtime.database,
+            datasets=found,
+            profiles=ProfileRepository(),
+            jobs=runtime.jobs,
+            objects=runtime.objects,
+            changes=changes,
+            settings=settings,
+        ),
         at_once=at_once,
         streams=streams,
         charts=charts,

@@ -246,3 +246,21 @@ def signing_unavailable() -> SigningUnavailable:
         "the object store cannot sign addresses: send and fetch the bytes through the platform",
         reason="SIGNING_UNAVAILABLE",
     )
+
+
+class UploadClosed(FailedPrecondition):
+    """The upload takes no more parts."""
+
+    domain = DOMAIN
+
+
+def upload_closed(status: str) -> UploadClosed:
+    """The upload was completed, aborted, or has expired."""
+    return UploadClosed(
+        f"the upload is {status}: open another one", reason="UPLOAD_CLOSED", metadata={"status": status}
+    )
+
+
+def parts_missing(message: str, missing: str = "") -> UploadClosed:
+    """The parts that have come are not the whole file."""
+    return UploadClosed(message, reason="UPLOAD_PARTS_MISSING", metadata={"missing": missing} if missing else {})

@@ -14,6 +14,7 @@ from raia_ingest.datasets.arrivals import Arrivals
 from raia_ingest.datasets.making import VersionMaker
 from raia_ingest.datasets.reading import FileReader
 from raia_ingest.datasets.repository import DatasetRepository
+from raia_ingest.profiles.service import ProfileService
 from raia_ingest.settings import IngestSettings
 
 
@@ -29,6 +30,7 @@ class Ground:
     versions: VersionMaker
     arrivals: Arrivals
     """Tells of versions that become ready."""
+    profiles: ProfileService
     at_once: ComputePool
     """Children for short work that a caller waits for."""
     streams: ComputePool

@@ -20,3 +20,8 @@ READ_SECONDS = Histogram(
     buckets=(0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 1800),
 )
 STREAMED_BYTES = Counter("raia_ingest_streamed_bytes_total", "Bytes of rows that other services read")
+RECIPE_RUNS = Counter(
+    "raia_ingest_recipe_runs_total",
+    "Runs of recipes by engine and how they ended: succeeded, failed",
+    ["engine", "status"],
+)

@@ -50,5 +50,18 @@ class IngestSettings(ServiceSettings):
     """How long an address holds at which the object store itself takes or gives out a file."""
     upload_hours: int = Field(default=24, ge=1, le=24 * 7)
     """How long an upload in parts may stay open; its parts are forgotten then."""
+    recipe_time_limit: float = Field(default=4 * 3600, gt=0)
+    """Seconds that a run of a recipe may take."""
+    recipe_memory_bytes: int = Field(default=768 * 1024**2, ge=64 * 1024**2)
+    """Memory that a recipe's database uses before it spills to disk."""
+    spark_master: str = ""
+    """Where Spark runs large recipes, such as spark://host:7077 or local[4]; it must see the files of the object store
+    and the scratch folder under the same paths. No Spark when empty."""
+    spark_threshold_bytes: int = Field(default=2 * 1024**3, ge=0)
+    """Stored bytes of a dataset version from which Spark runs its recipes."""
+    spark_options: dict[str, str] = Field(default_factory=dict)
+    """Further options of the Spark session, as JSON."""
+    spark_packages: Path | None = None
+    """Folder with the packages pyspark and py4j, where they are not installed with the extra ``spark``."""
     scratch_folder: Path | None = None
     """Folder for temporary files of the size of a dataset; the system's when unset."""

@@ -68,9 +68,109 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The rows stopped coming because the process that read them ended; ask for them again.
     Example: {"reason": "READ_INTERRUPTED", "domain": "raia.ingest", "metadata": {}}
     """
+    ERROR_REASON_LAYOUT_INVALID: _ErrorReason.ValueType  # 30
+    """The layout of a fixed-width file contradicts itself, or the file is of another format.
+    Example: {"reason": "LAYOUT_INVALID", "domain": "raia.ingest", "metadata": {}}
+    """
+    ERROR_REASON_PART_NOT_FOUND: _ErrorReason.ValueType  # 31
+    """The file has no sheet, member, array or element of this name.
+    Example: {"reason": "PART_NOT_FOUND", "domain": "raia.ingest", "metadata": {"part": "Sheet9", "filename": "a.xlsx"}}
+    """
+    ERROR_REASON_UPLOAD_CLOSED: _ErrorReason.ValueType  # 32
+    """The upload was completed, aborted, or has expired.
+    Example: {"reason": "UPLOAD_CLOSED", "domain": "raia.ingest", "metadata": {"status": "aborted"}}
+    """
+    ERROR_REASON_UPLOAD_PARTS_MISSING: _ErrorReason.ValueType  # 33
+    """Parts of the upload are missing, or its size is not the stated one.
+    Example: {"reason": "UPLOAD_PARTS_MISSING", "domain": "raia.ingest", "metadata": {"missing": "3"}}
+    """
+    ERROR_REASON_SIGNING_UNAVAILABLE: _ErrorReason.ValueType  # 34
+    """The object store cannot sign addresses: send and fetch the bytes through the platform.
+    Example: {"reason": "SIGNING_UNAVAILABLE", "domain": "raia.ingest", "metadata": {}}
+    """
     ERROR_REASON_CHART_COLUMNS: _ErrorReason.ValueType  # 50
     """A type of chart does not take these columns: too few, too many, or one of a type that it cannot show.
     Example: {"reason": "CHART_COLUMNS", "domain": "raia.ingest", "metadata": {"type": "box", "column": "region"}}
+    """
+    ERROR_REASON_RECIPE_INVALID: _ErrorReason.ValueType  # 55
+    """A step of a recipe cannot be, or does not fit the columns that it meets; the violation names its field.
+    Example: {"reason": "RECIPE_INVALID", "domain": "raia.ingest", "metadata": {"step": "2", "kind": "fill_missing"}}
+    """
+    ERROR_REASON_RECIPE_STEP_FAILED: _ErrorReason.ValueType  # 56
+    """The data breaks what a step of a recipe demands, such as keys of a join that are not unique.
+    Example: {"reason": "RECIPE_STEP_FAILED", "domain": "raia.ingest", "metadata": {"step": "3"}}
+    """
+    ERROR_REASON_RECIPE_NAME_TAKEN: _ErrorReason.ValueType  # 57
+    """A recipe of this name exists in the project.
+    Example: {"reason": "RECIPE_NAME_TAKEN", "domain": "raia.ingest", "metadata": {"name": "claims"}}
+    """
+    ERROR_REASON_SPARK_UNAVAILABLE: _ErrorReason.ValueType  # 58
+    """Spark was asked for and is not set up here, or cannot hold a column of the dataset.
+    Example: {"reason": "SPARK_UNAVAILABLE", "domain": "raia.ingest", "metadata": {}}
+    """
+    ERROR_REASON_BINDING_CYCLE: _ErrorReason.ValueType  # 59
+    """The binding would make a dataset the source of itself.
+    Example: {"reason": "BINDING_CYCLE", "domain": "raia.ingest", "metadata": {"target_name": "claims"}}
+    """
+    ERROR_REASON_RUN_NOT_USABLE: _ErrorReason.ValueType  # 60
+    """The run whose knowledge was to be used did not succeed, or is of another recipe version.
+    Example: {"reason": "RUN_NOT_USABLE", "domain": "raia.ingest", "metadata": {"status": "failed"}}
+    """
+    ERROR_REASON_DATASET_QUARANTINED: _ErrorReason.ValueType  # 40
+    """The version is in quarantine: a gating data quality rule failed on it, or somebody put it there.
+    Example: {"reason": "DATASET_QUARANTINED", "domain": "raia.ingest", "metadata": {"version": "3"}}
+    """
+    ERROR_REASON_DATASET_UNCHECKED: _ErrorReason.ValueType  # 41
+    """The version waits until its gating data quality rules have been run.
+    Example: {"reason": "DATASET_UNCHECKED", "domain": "raia.ingest", "metadata": {"version": "3"}}
+    """
+    ERROR_REASON_QUALITY_RULE_INVALID: _ErrorReason.ValueType  # 42
+    """A data quality rule contradicts itself, or does not fit the dataset's columns.
+    Example: {"reason": "QUALITY_RULE_INVALID", "domain": "raia.ingest", "metadata": {"rule": "age", "field": "check.range"}}
+    """
+    ERROR_REASON_QUALITY_RULE_EXISTS: _ErrorReason.ValueType  # 43
+    """The dataset has a rule of this name.
+    Example: {"reason": "QUALITY_RULE_EXISTS", "domain": "raia.ingest", "metadata": {"rule": "age"}}
+    """
+    ERROR_REASON_QUALITY_RULE_DOCUMENT_INVALID: _ErrorReason.ValueType  # 44
+    """A document of data quality rules cannot be read, or one of its rules is wrong.
+    Example: {"reason": "QUALITY_RULE_DOCUMENT_INVALID", "domain": "raia.ingest", "metadata": {}}
+    """
+    ERROR_REASON_DATASET_NOT_QUARANTINED: _ErrorReason.ValueType  # 45
+    """The version is not in quarantine, so that there is nothing to release.
+    Example: {"reason": "DATASET_NOT_QUARANTINED", "domain": "raia.ingest", "metadata": {"version": "3"}}
+    """
+    ERROR_REASON_TARGET_SCHEMA_INVALID: _ErrorReason.ValueType  # 75
+    """A target schema cannot be: a name is missing or taken twice, a type is unknown, a reference points to no field.
+    Example: {"reason": "TARGET_SCHEMA_INVALID", "domain": "raia.ingest", "metadata": {"where": "CLAIMS.amount"}}
+    """
+    ERROR_REASON_TARGET_SCHEMA_NAME_TAKEN: _ErrorReason.ValueType  # 76
+    """The project has a target schema of this name.
+    Example: {"reason": "TARGET_SCHEMA_NAME_TAKEN", "domain": "raia.ingest", "metadata": {"name": "claims"}}
+    """
+    ERROR_REASON_TARGET_FIELD_NOT_FOUND: _ErrorReason.ValueType  # 77
+    """A decision names a field that the schema does not have.
+    Example: {"reason": "TARGET_FIELD_NOT_FOUND", "domain": "raia.ingest", "metadata": {"field": "CLAIMS.sum"}}
+    """
+    ERROR_REASON_MAPPING_NOT_READY: _ErrorReason.ValueType  # 78
+    """The mapping's suggestion has not ended, or failed.
+    Example: {"reason": "MAPPING_NOT_READY", "domain": "raia.ingest", "metadata": {"status": "running"}}
+    """
+    ERROR_REASON_MAPPING_EMPTY: _ErrorReason.ValueType  # 79
+    """No column of the mapping goes into a field, so there is nothing to store.
+    Example: {"reason": "MAPPING_EMPTY", "domain": "raia.ingest", "metadata": {"mapping_id": "0190b5a8-…"}}
+    """
+    ERROR_REASON_MAPPING_DOCUMENT_INVALID: _ErrorReason.ValueType  # 80
+    """The document of a mapping cannot be read.
+    Example: {"reason": "MAPPING_DOCUMENT_INVALID", "domain": "raia.ingest", "metadata": {}}
+    """
+    ERROR_REASON_REVIEW_ITEM_CLOSED: _ErrorReason.ValueType  # 81
+    """A rejected record was stored or dismissed already.
+    Example: {"reason": "REVIEW_ITEM_CLOSED", "domain": "raia.ingest", "metadata": {"status": "dismissed"}}
+    """
+    ERROR_REASON_NOTHING_TO_RETRY: _ErrorReason.ValueType  # 82
+    """A run has no corrected records, and its mapping has not changed since.
+    Example: {"reason": "NOTHING_TO_RETRY", "domain": "raia.ingest", "metadata": {}}
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -124,8 +224,108 @@ ERROR_REASON_READ_INTERRUPTED: ErrorReason.ValueType  # 11
 """The rows stopped coming because the process that read them ended; ask for them again.
 Example: {"reason": "READ_INTERRUPTED", "domain": "raia.ingest", "metadata": {}}
 """
+ERROR_REASON_LAYOUT_INVALID: ErrorReason.ValueType  # 30
+"""The layout of a fixed-width file contradicts itself, or the file is of another format.
+Example: {"reason": "LAYOUT_INVALID", "domain": "raia.ingest", "metadata": {}}
+"""
+ERROR_REASON_PART_NOT_FOUND: ErrorReason.ValueType  # 31
+"""The file has no sheet, member, array or element of this name.
+Example: {"reason": "PART_NOT_FOUND", "domain": "raia.ingest", "metadata": {"part": "Sheet9", "filename": "a.xlsx"}}
+"""
+ERROR_REASON_UPLOAD_CLOSED: ErrorReason.ValueType  # 32
+"""The upload was completed, aborted, or has expired.
+Example: {"reason": "UPLOAD_CLOSED", "domain": "raia.ingest", "metadata": {"status": "aborted"}}
+"""
+ERROR_REASON_UPLOAD_PARTS_MISSING: ErrorReason.ValueType  # 33
+"""Parts of the upload are missing, or its size is not the stated one.
+Example: {"reason": "UPLOAD_PARTS_MISSING", "domain": "raia.ingest", "metadata": {"missing": "3"}}
+"""
+ERROR_REASON_SIGNING_UNAVAILABLE: ErrorReason.ValueType  # 34
+"""The object store cannot sign addresses: send and fetch the bytes through the platform.
+Example: {"reason": "SIGNING_UNAVAILABLE", "domain": "raia.ingest", "metadata": {}}
+"""
 ERROR_REASON_CHART_COLUMNS: ErrorReason.ValueType  # 50
 """A type of chart does not take these columns: too few, too many, or one of a type that it cannot show.
 Example: {"reason": "CHART_COLUMNS", "domain": "raia.ingest", "metadata": {"type": "box", "column": "region"}}
+"""
+ERROR_REASON_RECIPE_INVALID: ErrorReason.ValueType  # 55
+"""A step of a recipe cannot be, or does not fit the columns that it meets; the violation names its field.
+Example: {"reason": "RECIPE_INVALID", "domain": "raia.ingest", "metadata": {"step": "2", "kind": "fill_missing"}}
+"""
+ERROR_REASON_RECIPE_STEP_FAILED: ErrorReason.ValueType  # 56
+"""The data breaks what a step of a recipe demands, such as keys of a join that are not unique.
+Example: {"reason": "RECIPE_STEP_FAILED", "domain": "raia.ingest", "metadata": {"step": "3"}}
+"""
+ERROR_REASON_RECIPE_NAME_TAKEN: ErrorReason.ValueType  # 57
+"""A recipe of this name exists in the project.
+Example: {"reason": "RECIPE_NAME_TAKEN", "domain": "raia.ingest", "metadata": {"name": "claims"}}
+"""
+ERROR_REASON_SPARK_UNAVAILABLE: ErrorReason.ValueType  # 58
+"""Spark was asked for and is not set up here, or cannot hold a column of the dataset.
+Example: {"reason": "SPARK_UNAVAILABLE", "domain": "raia.ingest", "metadata": {}}
+"""
+ERROR_REASON_BINDING_CYCLE: ErrorReason.ValueType  # 59
+"""The binding would make a dataset the source of itself.
+Example: {"reason": "BINDING_CYCLE", "domain": "raia.ingest", "metadata": {"target_name": "claims"}}
+"""
+ERROR_REASON_RUN_NOT_USABLE: ErrorReason.ValueType  # 60
+"""The run whose knowledge was to be used did not succeed, or is of another recipe version.
+Example: {"reason": "RUN_NOT_USABLE", "domain": "raia.ingest", "metadata": {"status": "failed"}}
+"""
+ERROR_REASON_DATASET_QUARANTINED: ErrorReason.ValueType  # 40
+"""The version is in quarantine: a gating data quality rule failed on it, or somebody put it there.
+Example: {"reason": "DATASET_QUARANTINED", "domain": "raia.ingest", "metadata": {"version": "3"}}
+"""
+ERROR_REASON_DATASET_UNCHECKED: ErrorReason.ValueType  # 41
+"""The version waits until its gating data quality rules have been run.
+Example: {"reason": "DATASET_UNCHECKED", "domain": "raia.ingest", "metadata": {"version": "3"}}
+"""
+ERROR_REASON_QUALITY_RULE_INVALID: ErrorReason.ValueType  # 42
+"""A data quality rule contradicts itself, or does not fit the dataset's columns.
+Example: {"reason": "QUALITY_RULE_INVALID", "domain": "raia.ingest", "metadata": {"rule": "age", "field": "check.range"}}
+"""
+ERROR_REASON_QUALITY_RULE_EXISTS: ErrorReason.ValueType  # 43
+"""The dataset has a rule of this name.
+Example: {"reason": "QUALITY_RULE_EXISTS", "domain": "raia.ingest", "metadata": {"rule": "age"}}
+"""
+ERROR_REASON_QUALITY_RULE_DOCUMENT_INVALID: ErrorReason.ValueType  # 44
+"""A document of data quality rules cannot be read, or one of its rules is wrong.
+Example: {"reason": "QUALITY_RULE_DOCUMENT_INVALID", "domain": "raia.ingest", "metadata": {}}
+"""
+ERROR_REASON_DATASET_NOT_QUARANTINED: ErrorReason.ValueType  # 45
+"""The version is not in quarantine, so that there is nothing to release.
+Example: {"reason": "DATASET_NOT_QUARANTINED", "domain": "raia.ingest", "metadata": {"version": "3"}}
+"""
+ERROR_REASON_TARGET_SCHEMA_INVALID: ErrorReason.ValueType  # 75
+"""A target schema cannot be: a name is missing or taken twice, a type is unknown, a reference points to no field.
+Example: {"reason": "TARGET_SCHEMA_INVALID", "domain": "raia.ingest", "metadata": {"where": "CLAIMS.amount"}}
+"""
+ERROR_REASON_TARGET_SCHEMA_NAME_TAKEN: ErrorReason.ValueType  # 76
+"""The project has a target schema of this name.
+Example: {"reason": "TARGET_SCHEMA_NAME_TAKEN", "domain": "raia.ingest", "metadata": {"name": "claims"}}
+"""
+ERROR_REASON_TARGET_FIELD_NOT_FOUND: ErrorReason.ValueType  # 77
+"""A decision names a field that the schema does not have.
+Example: {"reason": "TARGET_FIELD_NOT_FOUND", "domain": "raia.ingest", "metadata": {"field": "CLAIMS.sum"}}
+"""
+ERROR_REASON_MAPPING_NOT_READY: ErrorReason.ValueType  # 78
+"""The mapping's suggestion has not ended, or failed.
+Example: {"reason": "MAPPING_NOT_READY", "domain": "raia.ingest", "metadata": {"status": "running"}}
+"""
+ERROR_REASON_MAPPING_EMPTY: ErrorReason.ValueType  # 79
+"""No column of the mapping goes into a field, so there is nothing to store.
+Example: {"reason": "MAPPING_EMPTY", "domain": "raia.ingest", "metadata": {"mapping_id": "0190b5a8-…"}}
+"""
+ERROR_REASON_MAPPING_DOCUMENT_INVALID: ErrorReason.ValueType  # 80
+"""The document of a mapping cannot be read.
+Example: {"reason": "MAPPING_DOCUMENT_INVALID", "domain": "raia.ingest", "metadata": {}}
+"""
+ERROR_REASON_REVIEW_ITEM_CLOSED: ErrorReason.ValueType  # 81
+"""A rejected record was stored or dismissed already.
+Example: {"reason": "REVIEW_ITEM_CLOSED", "domain": "raia.ingest", "metadata": {"status": "dismissed"}}
+"""
+ERROR_REASON_NOTHING_TO_RETRY: ErrorReason.ValueType  # 82
+"""A run has no corrected records, and its mapping has not changed since.
+Example: {"reason": "NOTHING_TO_RETRY", "domain": "raia.ingest", "metadata": {}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

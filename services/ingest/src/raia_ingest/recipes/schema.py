@@ -53,7 +53,7 @@ class Schema:
         return next((column for column in self.columns if column.name == name), None)
 
     def column(self, name: str, field: str, *types: str) -> Col:
-        """The column of that name; raises ``StepFault`` when it is absent or, if ``types`` are given, of none of them."""
+        """The column of that name; raises ``StepFault`` when it is absent, or not of the ``types`` given."""
         found = self.find(name)
         if found is None:
             near = ", ".join(repr(each) for each in self.names[:10])

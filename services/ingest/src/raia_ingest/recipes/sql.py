@@ -16,8 +16,8 @@ SQL_TYPES = {
     "time": "time",
     "null": "varchar",
 }
-SPACES = "".join(map(chr, (*range(9, 14), 28, 29, 30, 31, 32, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029,
-                           0x202F, 0x205F, 0x3000, 0xFEFF)))  # fmt: skip
+_SPACES = (*range(9, 14), *range(28, 33), 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F)
+SPACES = "".join(map(chr, (*_SPACES, 0x3000, 0xFEFF)))
 """What counts as white space at the ends of texts."""
 
 

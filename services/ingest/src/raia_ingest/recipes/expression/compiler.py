@@ -83,27 +83,28 @@ def _literal(node: Literal) -> Typed:
 
 
 def _operator(name: str, operands: list[Typed]) -> Typed:
-    if name in ("and", "or"):
+    if name in ("and", "or", "not"):
         _all(operands, "boolean", name)
-        return Typed(f"({operands[0].sql} {name} {operands[1].sql})", "boolean")
-    if name == "not":
-        _all(operands, "boolean", name)
-        return Typed(f"(not {operands[0].sql})", "boolean")
+        parts = [each.sql for each in operands]
+        return Typed(f"(not {parts[0]})" if name == "not" else f"({parts[0]} {name} {parts[1]})", "boolean")
     if name in ("is null", "is not null"):
         return Typed(f"({operands[0].sql} {name})", "boolean")
     if name in _COMPARISONS or name in ("in", "between"):
         return _comparison(name, operands)
+    if name in ("like", "||"):
+        return _textual(name, operands)
+    if name == "negative":
+        number = _numeric(operands, name)
+        return arithmetic("-", [Typed(f"0::{SQL_TYPES[number]}", number), operands[0]])
+    return arithmetic(name, operands)
+
+
+def _textual(name: str, operands: list[Typed]) -> Typed:
     if name == "like":
         _all(operands, "string", name)
         return Typed(f"({operands[0].sql} like {operands[1].sql})", "boolean")
-    if name == "||":
-        texts = [f"({each.sql})::varchar" for each in operands]
-        return Typed(f"({texts[0]} || {texts[1]})", "string")
-    if name == "negative":
-        number = _numeric(operands, name)
-        zero = "0::bigint" if number == "integer" else "0::double"
-        return arithmetic("-", [Typed(zero, number), operands[0]])
-    return arithmetic(name, operands)
+    texts = [f"({each.sql})::varchar" for each in operands]
+    return Typed(f"({texts[0]} || {texts[1]})", "string")
 
 
 def arithmetic(name: str, operands: Sequence[Typed]) -> Typed:
@@ -201,7 +202,7 @@ def _moment(operand: Typed, kind: str, name: str) -> Typed:
             return Typed(literal(operand.constant, kind, ""), kind)
         except StepFault as error:
             raise BadExpression(f"{operand.constant!r} is no {kind}: write it as ISO 8601") from error
-    if operand.type == kind or operand.type == "null" or (operand.type == "date" and kind == "datetime"):
+    if operand.type in (kind, "null") or (operand.type == "date" and kind == "datetime"):
         return Typed(f"({operand.sql})::{SQL_TYPES[kind]}", kind)
     raise BadExpression(f"{name} needs values of one type, not {operand.type} and {kind}")
 

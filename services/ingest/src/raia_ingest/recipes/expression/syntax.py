@@ -217,7 +217,7 @@ class _Parser:
             self._at += 1
             return self._case()
         if word in _RESERVED:
-            self._wrong("a value")
+            self._wrong(f'a value (a column of this name is written "{text}")')
         self._at += 1
         if not self._take("("):
             return Name(text)

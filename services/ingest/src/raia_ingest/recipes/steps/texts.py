@@ -17,7 +17,9 @@ def normalize_text(parameters: Parameters, schema: Schema, _context: Context) ->
         raise StepFault("trim", f"ask for at least one of {', '.join(_EFFECTS)}")
     sets: dict[str, str] = {}
     after = schema
-    for column in named(parameters, schema, "string", "null"):
+    for column in named(parameters, schema):
+        if column.type not in ("string", "null"):  # a file in which all values are spelled as another type
+            continue
         after, changed = after.change(column)
         sets[changed.alias] = _normalized(column.alias, parameters)
     return Stage(schema, after, lambda _fitted: Local(sets))
@@ -56,8 +58,8 @@ def replace_values(parameters: Parameters, schema: Schema, _context: Context) ->
     for place, each in enumerate(parameters.get("replacements", [])):
         field = f"replacements[{place}]"
         old = []
-        for value in each.get("old_values", []):
-            value = value.strip().lower() if fold and isinstance(value, str) else value
+        for given in each.get("old_values", []):
+            value = given.strip().lower() if fold and isinstance(given, str) else given
             if value in seen:
                 raise StepFault(f"{field}.old_values", f"{value!r} is replaced twice")
             seen.add(value)

@@ -16,7 +16,6 @@ _SPELLED = {"integer": _INTEGER, "float": _FLOAT, "date": _DATE, "datetime": _DA
 _TRUE = ("true", "t", "yes", "y", "1")
 _FALSE = ("false", "f", "no", "n", "0")
 _FORMAT_LETTERS = frozenset("YymdHMSfbBjpIaAeT%-")
-_EVERY_MOMENT = ("date", "datetime")
 
 
 def convert_type(parameters: Parameters, schema: Schema, _context: Context) -> Stage:
@@ -46,19 +45,23 @@ def _converted(column: Col, target: str, parameters: Parameters) -> str:
         return _from_text(alias, target, parameters)
     if target == source:
         return alias
-    if source == "float" and target == "integer":
-        return f"case when {alias} = trunc({alias}) then try_cast({alias} as bigint) end"
-    if source == "integer" and target == "float":
-        return f"({alias})::double"
-    if target == "boolean" and source in ("integer", "float"):
-        return f"case {alias} when 1 then true when 0 then false end"
-    if source == "boolean" and target in ("integer", "float"):
-        return f"({alias})::{SQL_TYPES[target]}"
-    if source in _EVERY_MOMENT and target in _EVERY_MOMENT:
-        return f"({alias})::{SQL_TYPES[target]}"
-    if source == "datetime" and target == "time":
-        return f"({alias})::time"
-    raise StepFault("to", f"column {column.name!r} is {source}, which does not become {target}")
+    pattern = _CONVERSIONS.get((source, target))
+    if pattern is None:
+        raise StepFault("to", f"column {column.name!r} is {source}, which does not become {target}")
+    return pattern.format(alias)
+
+
+_CONVERSIONS = {
+    ("float", "integer"): "case when {0} = trunc({0}) then try_cast({0} as bigint) end",
+    ("integer", "float"): "({0})::double",
+    ("integer", "boolean"): "case {0} when 1 then true when 0 then false end",
+    ("float", "boolean"): "case {0} when 1 then true when 0 then false end",
+    ("boolean", "integer"): "({0})::bigint",
+    ("boolean", "float"): "({0})::double",
+    ("date", "datetime"): "({0})::timestamp",
+    ("datetime", "date"): "({0})::date",
+    ("datetime", "time"): "({0})::time",
+}
 
 
 def _from_text(alias: str, target: str, parameters: Parameters) -> str:
@@ -88,7 +91,11 @@ def parse_dates(parameters: Parameters, schema: Schema, _context: Context) -> St
     removals: list[tuple[str, str]] = []
     checks: list[tuple[str, str]] = []
     after = schema
-    for column in named(parameters, schema, "string", "null"):
+    for column in named(parameters, schema, "string", "null", "date", "datetime"):
+        if column.type in ("date", "datetime"):  # a file in which reading recognised them already
+            after, changed = after.change(column, type_=target)
+            sets[changed.alias] = f"({column.alias})::{SQL_TYPES[target]}"
+            continue
         parsed = f"try_strptime({trimmed(column.alias)}, [{listed}])"
         # Formats without letters for a part leave it at its first value; years before 1 or beyond 9999 are typos.
         bounded = f"case when year({parsed}) between 1 and 9999 then ({parsed})::{SQL_TYPES[target]} end"

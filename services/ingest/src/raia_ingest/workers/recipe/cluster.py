@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - queries are made of aliases and compiled expressions, never of names or values from a file
 """Recipes on Spark. What happens row by row is the same SQL, run by DuckDB in Spark's workers on Arrow batches, so that
 it cannot differ; what crosses rows (figures, duplicates, neighbours, joins, order) is Spark's own.
 """
@@ -31,7 +32,7 @@ _LOCAL_OPTIONS = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": 
 
 
 def session(spark: Mapping[str, Any], folder: str) -> Any:
-    """The Spark session of this process; ``spark`` has ``master``, ``options`` and ``packages`` (a folder, or empty)."""
+    """The Spark session of this process; ``spark`` has ``master``, ``options`` and ``packages`` (a folder or empty)."""
     if spark["packages"] and spark["packages"] not in sys.path:
         sys.path.append(spark["packages"])
     from pyspark.sql import SparkSession
@@ -121,7 +122,7 @@ class SparkEngine:
     def values(self, expression: str) -> Query:
         """Queries over the present values of an expression in the rows that stay."""
         query = (
-            f"select v from (select {expression} as v from {self._view} where {REMOVED} is null) where v is not null"  # noqa: S608
+            f"select v from (select {expression} as v from {self._view} where {REMOVED} is null) where v is not null"
         )
         self._run(self._frame, [*self._pending, query]).createOrReplaceTempView("data")
         return lambda asked: [tuple(row) for row in self._session.sql(asked).collect()]
@@ -133,7 +134,7 @@ class SparkEngine:
 
         names = [f"k{place}" for place in range(len(duplicates.keys))]
         keys = ", ".join(f"{key} as {name}" for key, name in zip(duplicates.keys, names, strict=True))
-        self._push(f"select *, {keys} from {self._view}")  # noqa: S608
+        self._push(f"select *, {keys} from {self._view}")
         order = f.col(ROW).desc() if duplicates.keep_last else f.col(ROW).asc()
         window = Window.partitionBy(f.col(REMOVED).isNull(), *names).orderBy(order)
         frame = self._flushed().withColumn("n", f.row_number().over(window))
@@ -166,12 +167,12 @@ class SparkEngine:
         mark = f"_j{len(self.joined)}"
         other = self._run(
             self._read(table.path, table.columns, "r"),
-            [f"select {ROW} as {mark}, {right}{values} from s0"],  # noqa: S608
+            [f"select {ROW} as {mark}, {right}{values} from s0"],
         ).dropna(subset=[f"t{name}" for name in names])
         window = Window.partitionBy(*(f"t{name}" for name in names)).orderBy(mark)
         counted = other.withColumn("n", f.row_number().over(window))
         repeated = counted.where(f.col("n") == 2).count()
-        self._push(f"select *, {left} from {self._view}")  # noqa: S608
+        self._push(f"select *, {left} from {self._view}")
         frame, once = self._flushed(), counted.where(f.col("n") == 1).drop("n")
         matches = [frame[name] == once[f"t{name}"] for name in names]
         joined = frame.join(once, on=matches, how="left").drop(*names, *(f"t{name}" for name in names))

@@ -180,7 +180,7 @@ def numbered(path: str, columns: Sequence[Mapping[str, Any]], letter: str = "c")
     return f"(select ({number})::bigint as {ROW}, {shown} from read_parquet('{literal}'{numbering}) as file({named}))"
 
 
-def local_query(
+def local_query(  # noqa: PLR0917 - what a row-by-row step consists of
     view: str,
     joined: Sequence[str],
     aliases: Sequence[str],

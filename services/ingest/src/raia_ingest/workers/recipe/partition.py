@@ -17,7 +17,7 @@ Transform = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 
 def transform(queries: Sequence[str], schema: pa.Schema) -> Transform:
-    """A function of a partition's batches: ``queries`` number n reads ``s<n>``; the result has the types of ``schema``."""
+    """A function of a partition's batches: query n reads ``s<n>``; the result has the types of ``schema``."""
     wanted = list(queries)
 
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

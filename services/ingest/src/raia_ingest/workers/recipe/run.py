@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from raia_kit.errors import FailedPrecondition, InvalidArgument
 
 from raia_ingest import errors
 from raia_ingest.recipes.faults import DataFault
 from raia_ingest.recipes.plan import BadStep, Step, compiled_step
-from raia_ingest.recipes.schema import Schema
+from raia_ingest.recipes.schema import Col, Schema
 from raia_ingest.recipes.stages import Fitted, Stage
 from raia_ingest.recipes.steps.context import Context
 from raia_ingest.workers.exhaustion import explained
@@ -47,6 +46,7 @@ class Outcome:
 
 
 def run_recipe(
+    *,
     path: str,
     columns: list[dict[str, Any]],
     steps: list[dict[str, Any]],
@@ -77,7 +77,7 @@ def run_recipe(
         rows_read = file.metadata.num_rows
     reasons = outcome.reasons.listed
     return {
-        "columns": [_shown(column) for column in outcome.schema.columns],
+        "columns": [shown_column(column) for column in outcome.schema.columns],
         "row_count": rows,
         "rows_read": rows_read,
         "removed": [{**reasons[code - 1], "count": count} for code, count in sorted(counts.items())],
@@ -87,7 +87,7 @@ def run_recipe(
     }
 
 
-def walk(
+def walk(  # noqa: PLR0917 - what a run consists of
     table: Engine,
     columns: Sequence[Mapping[str, Any]],
     steps: Sequence[Step],
@@ -117,7 +117,7 @@ def _learn(table: Engine, stage: Stage) -> Fitted:
     return {fit.key: evaluate(fit, table.values(expression(fit))) for fit in stage.fits}
 
 
-def _apply(
+def _apply(  # noqa: PLR0917
     table: Engine, stage: Stage, known: Fitted, place: int, reasons: Reasons, tables: Mapping[str, OtherTable]
 ) -> None:
     for condition, message in stage.checks:
@@ -140,7 +140,7 @@ def _apply(
     table.local(stage.schema(known), local.sets if local else {}, removals)
 
 
-def _opened(
+def _opened(  # noqa: PLR0917
     engine: str, path: str, columns: list[dict[str, Any]], memory_bytes: int, folder: str, spark: dict[str, Any]
 ) -> AbstractContextManager[Engine]:
     if engine == "spark":
@@ -150,7 +150,8 @@ def _opened(
     return DuckEngine(path, columns, memory_bytes, folder)
 
 
-def _shown(column: Any) -> dict[str, Any]:
+def shown_column(column: Col) -> dict[str, Any]:
+    """A column as ``schema_info`` has it."""
     shown = {"name": column.name, "type": column.type, "original_name": column.origin or column.name}
     return {**shown, "timezone": column.timezone} if column.timezone else shown
 
@@ -160,6 +161,3 @@ def _first_removals(path: Path, reasons: list[dict[str, Any]]) -> list[dict[str,
         batch = next(iter(file.iter_batches(batch_size=_SHOWN_REMOVALS)), None)
     rows = batch.to_pylist() if batch is not None else []
     return [{"record": each["row"], "reason": reasons[each["code"] - 1]["reason"]} for each in rows]
-
-
-__all__ = ["FailedPrecondition", "InvalidArgument", "Outcome", "Reasons", "run_recipe", "walk"]

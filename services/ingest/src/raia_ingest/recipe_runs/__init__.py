@@ -1,0 +1,1 @@
+"""Recipes at work: runs, the lineage of their rows, and bindings to datasets."""
