@@ -30,7 +30,8 @@ from raia_kit.service import process_of
 from raia_testing.postgres import ServiceDatabase
 
 ROLES = {
-    "analyst": ("datasets.read", "datasets.create", "datasets.delete"),
+    "analyst": ("datasets.read", "datasets.create", "datasets.delete", "quality.manage"),
+    "steward": ("datasets.read", "quality.manage", "quality.release"),
     "viewer": ("datasets.read",),
     "nobody": (),
 }

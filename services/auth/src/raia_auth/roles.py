@@ -44,6 +44,8 @@ PERMISSIONS: dict[str, str] = {
     "policies.manage": "Write the policies that gate deployments",
     "policies.read": "See policies and verdicts",
     "projects.admin": "See every project, restricted ones too, and grant access to them",
+    "quality.manage": "Write data quality rules, validate and assess datasets",
+    "quality.release": "Release dataset versions from quarantine, or put them there",
     "users.manage": "Create, change and deactivate the organisation's users and their roles",
     "users.read": "See the organisation's users and roles",
 }
@@ -57,11 +59,20 @@ _SEE = frozenset(
 )  # fmt: skip
 _USE = frozenset({"chat.use", "documents.create", "documents.read", "models.predict", "models.read"})
 _ANALYSE = (
-    _SEE | _USE | {"datasets.create", "exports.create", "explanations.create", "fairness.analyze", "exports.delete"}
+    _SEE
+    | _USE
+    | {
+        "datasets.create",
+        "exports.create",
+        "exports.delete",
+        "explanations.create",
+        "fairness.analyze",
+        "quality.manage",
+    }
 )
 _BUILD = _ANALYSE | {
     "datasets.delete", "documents.delete", "events.publish", "models.delete", "models.deploy", "models.retire",
-    "models.train",
+    "models.train", "quality.release",
 }  # fmt: skip
 _OVERSEE = _SEE | {"audit.read", "exports.create", "users.read"}
 
@@ -74,7 +85,15 @@ ROLES: dict[str, Role] = {
         Role(
             "risk_officer",
             "Writes the policies that gate deployments, tests models for fairness, takes models out of production",
-            _OVERSEE | {"chat.use", "explanations.create", "fairness.analyze", "models.retire", "policies.manage"},
+            _OVERSEE
+            | {
+                "chat.use",
+                "explanations.create",
+                "fairness.analyze",
+                "models.retire",
+                "policies.manage",
+                "quality.release",
+            },
         ),
         Role(
             "auditor", "Sees everything, the audit ledger included, and changes nothing", _OVERSEE | {"operations.read"}

@@ -9,7 +9,7 @@ TENANT_TABLES = (
     "dataset",
     "dataset_version",
     "dataset_profile",
-    "dataset_report",
+    "dataset_report", "quality_rule", "dataset_validation", "data_quality_report", "data_quality_issue",
     "dataset_routing",
     "processing_result",
     "quality_rule",

@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from raia.options.v1 import options_pb2 as raia_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1craia/ingest/v1/dataset.proto\x12\x0eraia.ingest.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1draia/options/v1/options.proto\"\xf5\x04\n\x07\x44\x61taset\x12\n\n\x02id\x18\x01 \x01(\t\x12\x16\n\x04name\x18\x02 \x01(\tB\x08\xf2\xe0\x18\x04\x08\x01\x10\x01\x12\x1b\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x06\xf2\xe0\x18\x02\x08\x01\x12\x1b\n\tfile_size\x18\x04 \x01(\x03\x42\x08\xf2\xe0\x18\x04\x08\x01\x10\x01\x12\x19\n\tfile_type\x18\x05 \x01(\tB\x06\xf2\xe0\x18\x02\x08\x01\x12,\n\x0bschema_info\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x1b\n\trow_count\x18\x07 \x01(\x03\x42\x08\xf2\xe0\x18\x04\x08\x01\x10\x01\x12\x1e\n\x0c\x63olumn_count\x18\x08 \x01(\x05\x42\x08\xf2\xe0\x18\x04\x08\x01\x10\x01\x12\x1a\n\rquality_score\x18\t \x01(\x01H\x00\x88\x01\x01\x12\x1b\n\x0buploaded_by\x18\n \x01(\tB\x06\xf2\xe0\x18\x02\x08\x01\x12\x38\n\ncreated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\xf2\xe0\x18\x04\x08\x01\x10\x01\x12\x38\n\nupdated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\xf2\xe0\x18\x04\x08\x01\x10\x01\x12\x0c\n\x04\x65tag\x18\r \x01(\t\x12\x16\n\x06status\x18\x0e \x01(\tB\x06\xf2\xe0\x18\x02\x08\x01\x12\r\n\x05\x65rror\x18\x0f \x01(\t\x12\x0f\n\x07version\x18\x10 \x01(\x05\x12\x1a\n\nproject_id\x18\x11 \x01(\tB\x06\xf2\xe0\x18\x02\x08\x01\x12\x0e\n\x06sha256\x18\x12 \x01(\t\x12\x10\n\x08\x66ilename\x18\x13 \x01(\t\x12\x1a\n\x12rejected_row_count\x18\x14 \x01(\x03\x12\'\n\x06origin\x18\x15 \x01(\x0b\x32\x17.google.protobuf.StructB\x10\n\x0e_quality_score\";\n\x06\x43olumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x15\n\roriginal_name\x18\x03 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1craia/ingest/v1/dataset.proto\x12\x0eraia.ingest.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1draia/options/v1/options.proto\"\xba\x05\n\x07\x44\x61taset\x12\n\n\x02id\x18\x01 \x01(\t\x12\x16\n\x04name\x18\x02 \x01(\tB\x08\xf2\xe0\x18\x04\x08\x01\x10\x01\x12\x1b\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x06\xf2\xe0\x18\x02\x08\x01\x12\x1b\n\tfile_size\x18\x04 \x01(\x03\x42\x08\xf2\xe0\x18\x04\x08\x01\x10\x01\x12\x19\n\tfile_type\x18\x05 \x01(\tB\x06\xf2\xe0\x18\x02\x08\x01\x12,\n\x0bschema_info\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x1b\n\trow_count\x18\x07 \x01(\x03\x42\x08\xf2\xe0\x18\x04\x08\x01\x10\x01\x12\x1e\n\x0c\x63olumn_count\x18\x08 \x01(\x05\x42\x08\xf2\xe0\x18\x04\x08\x01\x10\x01\x12$\n\rquality_score\x18\t \x01(\x01\x42\x08\xf2\xe0\x18\x04\x08\x01\x10\x01H\x00\x88\x01\x01\x12\x1b\n\x0buploaded_by\x18\n \x01(\tB\x06\xf2\xe0\x18\x02\x08\x01\x12\x38\n\ncreated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\xf2\xe0\x18\x04\x08\x01\x10\x01\x12\x38\n\nupdated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\xf2\xe0\x18\x04\x08\x01\x10\x01\x12\x0c\n\x04\x65tag\x18\r \x01(\t\x12\x16\n\x06status\x18\x0e \x01(\tB\x06\xf2\xe0\x18\x02\x08\x01\x12\r\n\x05\x65rror\x18\x0f \x01(\t\x12\x0f\n\x07version\x18\x10 \x01(\x05\x12\x1a\n\nproject_id\x18\x11 \x01(\tB\x06\xf2\xe0\x18\x02\x08\x01\x12\x0e\n\x06sha256\x18\x12 \x01(\t\x12\x10\n\x08\x66ilename\x18\x13 \x01(\t\x12\x1a\n\x12rejected_row_count\x18\x14 \x01(\x03\x12\'\n\x06origin\x18\x15 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x1c\n\x0cquality_gate\x18\x1e \x01(\tB\x06\xf2\xe0\x18\x02\x08\x01\x12\x1b\n\x13quality_gate_reason\x18\x1f \x01(\tB\x10\n\x0e_quality_score\";\n\x06\x43olumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x15\n\roriginal_name\x18\x03 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,6 +46,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DATASET'].fields_by_name['row_count']._serialized_options = b'\362\340\030\004\010\001\020\001'
   _globals['_DATASET'].fields_by_name['column_count']._loaded_options = None
   _globals['_DATASET'].fields_by_name['column_count']._serialized_options = b'\362\340\030\004\010\001\020\001'
+  _globals['_DATASET'].fields_by_name['quality_score']._loaded_options = None
+  _globals['_DATASET'].fields_by_name['quality_score']._serialized_options = b'\362\340\030\004\010\001\020\001'
   _globals['_DATASET'].fields_by_name['uploaded_by']._loaded_options = None
   _globals['_DATASET'].fields_by_name['uploaded_by']._serialized_options = b'\362\340\030\002\010\001'
   _globals['_DATASET'].fields_by_name['created_at']._loaded_options = None
@@ -56,8 +58,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DATASET'].fields_by_name['status']._serialized_options = b'\362\340\030\002\010\001'
   _globals['_DATASET'].fields_by_name['project_id']._loaded_options = None
   _globals['_DATASET'].fields_by_name['project_id']._serialized_options = b'\362\340\030\002\010\001'
+  _globals['_DATASET'].fields_by_name['quality_gate']._loaded_options = None
+  _globals['_DATASET'].fields_by_name['quality_gate']._serialized_options = b'\362\340\030\002\010\001'
   _globals['_DATASET']._serialized_start=143
-  _globals['_DATASET']._serialized_end=772
-  _globals['_COLUMN']._serialized_start=774
-  _globals['_COLUMN']._serialized_end=833
+  _globals['_DATASET']._serialized_end=841
+  _globals['_COLUMN']._serialized_start=843
+  _globals['_COLUMN']._serialized_end=902
 # @@protoc_insertion_point(module_scope)

@@ -45,6 +45,8 @@ class Dataset(_message.Message):
     FILENAME_FIELD_NUMBER: _builtins.int
     REJECTED_ROW_COUNT_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
+    QUALITY_GATE_FIELD_NUMBER: _builtins.int
+    QUALITY_GATE_REASON_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Made by the server."""
     name: _builtins.str
@@ -79,6 +81,12 @@ class Dataset(_message.Message):
     """The name of the uploaded file."""
     rejected_row_count: _builtins.int
     """Records of the file that are not stored as they were, and why; see the version's ledger in schema_info."""
+    quality_gate: _builtins.str
+    """Whether other services may read the version: empty where no rule keeps versions back, "checking" until its rules
+    have been run, "passed", "quarantined" (they may not), or "released" by somebody in spite of its rules.
+    """
+    quality_gate_reason: _builtins.str
+    """Why it is in quarantine, or was released."""
     @_builtins.property
     def schema_info(self) -> _struct_pb2.Struct:
         """"columns" (name, type, original_name, timezone), "reading" (encoding, delimiter, header, sheet, …), "ledger"
@@ -124,10 +132,12 @@ class Dataset(_message.Message):
         filename: _builtins.str = ...,
         rejected_row_count: _builtins.int = ...,
         origin: _struct_pb2.Struct | None = ...,
+        quality_gate: _builtins.str = ...,
+        quality_gate_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_quality_score", b"_quality_score", "created_at", b"created_at", "origin", b"origin", "quality_score", b"quality_score", "schema_info", b"schema_info", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quality_score", b"_quality_score", "column_count", b"column_count", "created_at", b"created_at", "description", b"description", "error", b"error", "etag", b"etag", "file_size", b"file_size", "file_type", b"file_type", "filename", b"filename", "id", b"id", "name", b"name", "origin", b"origin", "project_id", b"project_id", "quality_score", b"quality_score", "rejected_row_count", b"rejected_row_count", "row_count", b"row_count", "schema_info", b"schema_info", "sha256", b"sha256", "status", b"status", "updated_at", b"updated_at", "uploaded_by", b"uploaded_by", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quality_score", b"_quality_score", "column_count", b"column_count", "created_at", b"created_at", "description", b"description", "error", b"error", "etag", b"etag", "file_size", b"file_size", "file_type", b"file_type", "filename", b"filename", "id", b"id", "name", b"name", "origin", b"origin", "project_id", b"project_id", "quality_gate", b"quality_gate", "quality_gate_reason", b"quality_gate_reason", "quality_score", b"quality_score", "rejected_row_count", b"rejected_row_count", "row_count", b"row_count", "schema_info", b"schema_info", "sha256", b"sha256", "status", b"status", "updated_at", b"updated_at", "uploaded_by", b"uploaded_by", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__quality_score: _TypeAlias = _typing.Literal["quality_score"]  # noqa: Y015
     _WhichOneofArgType__quality_score: _TypeAlias = _typing.Literal["_quality_score", b"_quality_score"]  # noqa: Y015

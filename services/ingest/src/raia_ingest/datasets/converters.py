@@ -26,6 +26,9 @@ def to_proto(dataset: Dataset, *, schema: bool = True) -> dataset_pb2.Dataset:
         sha256=version.sha256,
         filename=version.filename,
         rejected_row_count=version.rejected_row_count,
+        quality_score=version.quality_score,
+        quality_gate=version.quality_gate,
+        quality_gate_reason=version.quality_gate_reason,
     )
     message.created_at.FromDatetime(dataset.created_at)
     message.updated_at.FromDatetime(dataset.updated_at)

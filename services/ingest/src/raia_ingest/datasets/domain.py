@@ -7,11 +7,13 @@ from pathlib import PurePosixPath
 from typing import Any
 from uuid import UUID
 
-from raia_ingest.errors import NotReady
+from raia_ingest.errors import NotReady, Quarantined
 
 PROCESSING = "processing"
 READY = "ready"
 FAILED = "failed"
+CHECKING = "checking"
+QUARANTINED = "quarantined"
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,11 @@ class Version:
     stored_bytes: int | None
     origin: Mapping[str, Any]
     """``kind`` ("upload", or the work that made it) and what it was made from."""
+    quality_gate: str = ""
+    """"checking", "passed", "quarantined" or "released"; empty where no rule keeps versions back."""
+    quality_gate_reason: str = ""
+    quality_score: float | None = None
+    """From 0 to 1, once its quality has been assessed."""
 
     @property
     def finished(self) -> bool:
@@ -72,6 +79,28 @@ class Version:
         """The columns, in order; none before it is ready."""
         found = (self.schema_info or {}).get("columns", [])
         return [Column(each["name"], each["type"], each["original_name"], each.get("timezone", "")) for each in found]
+
+    @property
+    def kept_back(self) -> bool:
+        """Whether other services may not read it: its rules have not been run, or say that it must not be used."""
+        return self.quality_gate in (CHECKING, QUARANTINED)
+
+    def require_readable(self, dataset_id: UUID) -> None:
+        """Raises ``NotReady`` unless the rows are there, and ``Quarantined`` when they are kept back."""
+        self.require_ready(dataset_id)
+        if self.quality_gate == CHECKING:
+            raise Quarantined(
+                f"version {self.number} of dataset {dataset_id} is being validated: wait until its rules have been run",
+                reason="DATASET_UNCHECKED",
+                metadata={"version": str(self.number)},
+            )
+        if self.quality_gate == QUARANTINED:
+            raise Quarantined(
+                f"version {self.number} of dataset {dataset_id} is in quarantine ({self.quality_gate_reason}): mend the "
+                "data, name another version, or have it released",
+                reason="DATASET_QUARANTINED",
+                metadata={"version": str(self.number)},
+            )
 
     def require_ready(self, dataset_id: UUID) -> None:
         """Raises ``NotReady`` unless the rows are there."""

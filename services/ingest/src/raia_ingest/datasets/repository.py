@@ -36,6 +36,8 @@ FIELDS = QueryFields(
         "updated_at": dataset.c.updated_at,
         "status": dataset_version.c.status,
         "project_id": dataset.c.project_id,
+        "quality_score": dataset_version.c.quality_score,
+        "quality_gate": dataset_version.c.quality_gate,
     },
 )
 
@@ -227,7 +229,7 @@ _VERSION_COLUMNS = tuple(
     for name in (
         "version", "status", "error", "filename", "file_type", "file_size", "sha256", "object_key", "job_id",
         "row_count", "column_count", "rejected_row_count", "schema_info", "stored_key", "stored_sha256", "stored_bytes",
-        "origin",
+        "origin", "quality_gate", "quality_gate_reason", "quality_score",
     )
 )  # fmt: skip
 
@@ -264,6 +266,9 @@ def _dataset(row: Row[Any]) -> Dataset:
         stored_sha256=row.stored_sha256,
         stored_bytes=row.stored_bytes,
         origin=row.origin,
+        quality_gate=row.quality_gate,
+        quality_gate_reason=row.quality_gate_reason,
+        quality_score=row.quality_score,
     )
     return Dataset(
         id=row.id,

@@ -4,21 +4,10 @@ from raia.ingest.v1 import profile_service_pb2
 from raia_kit.server import Servicer
 
 from raia_ingest.ground import Ground, Room
-from raia_ingest.profiles.repository import ProfileRepository
-from raia_ingest.profiles.service import ProfileService
 from raia_ingest.profiles.servicer import ProfileServicer
 
 
 def assemble(ground: Ground) -> Room:
     """Statistics of versions."""
-    profiles = ProfileService(
-        database=ground.runtime.database,
-        datasets=ground.datasets,
-        profiles=ProfileRepository(),
-        jobs=ground.runtime.jobs,
-        objects=ground.runtime.objects,
-        changes=ground.changes,
-        settings=ground.settings,
-    )
     described = profile_service_pb2.DESCRIPTOR.services_by_name["ProfileService"]
-    return Room(servicers=[Servicer(described, ProfileServicer(profiles))])
+    return Room(servicers=[Servicer(described, ProfileServicer(ground.profiles))])

@@ -46,7 +46,8 @@ class RowStreamService:
         self._time_limit = settings.read_time_limit
 
     def read(self, call: Call, request: reader_service_pb2.ReadRequest) -> Iterator[reader_service_pb2.ReadResponse]:
-        """The rows; raises ``NotFound`` (also when the user may not read them), ``NotReady``, ``ColumnMissing``."""
+        """The rows; raises ``NotFound`` (also when the user may not read them), ``NotReady``,
+        ``Quarantined``, ``ColumnMissing``."""
         dataset = self._find(call, UUID(request.dataset_id), request.version)
         version = dataset.version
         known = {column.name for column in version.columns}
@@ -77,7 +78,7 @@ class RowStreamService:
             caller, _PERMISSION, project_id=dataset.project_id, **place
         ):
             raise NotFound.of("dataset", dataset_id)
-        dataset.version.require_ready(dataset_id)
+        dataset.version.require_readable(dataset_id)
         return dataset
 
     def _messages(self, call: Call, path: Path, columns: list[str]) -> Iterator[bytes]:

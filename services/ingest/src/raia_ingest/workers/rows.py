@@ -22,15 +22,22 @@ def page(path: str, offset: int, limit: int, max_bytes: int) -> dict[str, Any]:
     rows: list[list[Any]] = []
     size = 0
     with pq.ParquetFile(path) as file:
-        utc = [str(field.type).endswith("tz=UTC]") for field in file.schema_arrow]
         for batch in _range(file, offset, limit):
-            for values in zip(*map(_values, batch.columns), strict=True):
-                row = [_plain(value, zone) for value, zone in zip(values, utc, strict=True)]
+            for row in json_values(batch):
                 size += sum(len(value) * 2 if isinstance(value, str) else 10 for value in row)
                 if rows and size > max_bytes:
                     return {"rows": rows}
                 rows.append(row)
     return {"rows": rows}
+
+
+def json_values(batch: pa.RecordBatch) -> list[list[Any]]:
+    """The rows of a batch as lists of JSON values."""
+    utc = [str(field.type).endswith("tz=UTC]") for field in batch.schema]
+    return [
+        [_plain(value, zone) for value, zone in zip(values, utc, strict=True)]
+        for values in zip(*map(_values, batch.columns), strict=True)
+    ]
 
 
 def _values(column: pa.Array) -> list[Any]:

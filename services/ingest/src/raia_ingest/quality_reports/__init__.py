@@ -1,0 +1,1 @@
+"""Data quality reports of dataset versions."""

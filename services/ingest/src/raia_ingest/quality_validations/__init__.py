@@ -1,0 +1,1 @@
+"""Validations: rules run on dataset versions, and the gate that they keep."""
