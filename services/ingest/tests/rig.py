@@ -15,6 +15,11 @@ from joserfc import jwt
 from joserfc.jwk import OKPKey
 from raia.auth.v1 import access_pb2
 from raia.ingest.v1 import (
+    attachment_service_pb2,
+    attachment_service_pb2_grpc,
+    upload_service_pb2,
+    upload_service_pb2_grpc,
+    version_service_pb2_grpc,
     dataset_pb2,
     dataset_service_pb2,
     dataset_service_pb2_grpc,
@@ -131,6 +136,9 @@ class Rig:
         self.channel = grpc.insecure_channel(self.process.server.address)
         self.datasets = dataset_service_pb2_grpc.DatasetServiceStub(self.channel)
         self.profiles = profile_service_pb2_grpc.ProfileServiceStub(self.channel)
+        self.uploads = upload_service_pb2_grpc.UploadServiceStub(self.channel)
+        self.attachments = attachment_service_pb2_grpc.AttachmentServiceStub(self.channel)
+        self.versions = version_service_pb2_grpc.DatasetVersionServiceStub(self.channel)
         self.reader = reader_service_pb2_grpc.DatasetReaderStub(self.channel)
 
     def close(self) -> None:
@@ -174,6 +182,32 @@ class Rig:
         headers = person.metadata + ([("idempotency-key", key)] if key else [])
         return self.datasets.UploadDataset(messages(content, filename, digest=digest, **metadata), metadata=headers)
 
+    def put_part(self, person: Person, upload_id: str, number: int, content: bytes, sha256: str = "") -> Any:
+        """Sends a part of an upload."""
+        parts = upload_service_pb2
+
+        def requests() -> Iterator[Any]:
+            told = parts.PutUploadPartMetadata(upload_id=upload_id, number=number)
+            yield parts.PutUploadPartRequest(metadata=told)
+            for start in range(0, len(content), CHUNK):
+                yield parts.PutUploadPartRequest(chunk=content[start : start + CHUNK])
+            yield parts.PutUploadPartRequest(finish=parts.PutUploadPartFinish(sha256=sha256))
+
+        return self.uploads.PutUploadPart(requests(), metadata=person.metadata)
+
+    def attach(self, person: Person, dataset_id: str, content: bytes, filename: str) -> Any:
+        """Attaches a document to a dataset."""
+        parts = attachment_service_pb2
+
+        def requests() -> Iterator[Any]:
+            for start in range(0, len(content), CHUNK):
+                yield parts.UploadAttachmentRequest(chunk=content[start : start + CHUNK])
+            told = parts.UploadAttachmentMetadata(dataset_id=dataset_id, filename=filename)
+            yield parts.UploadAttachmentRequest(metadata=told)
+            yield parts.UploadAttachmentRequest(finish=parts.UploadAttachmentFinish())
+
+        return self.attachments.UploadAttachment(requests(), metadata=person.metadata)
+
     def get(self, person: Person, dataset_id: str, version: int = 0) -> dataset_pb2.Dataset:
         return self.datasets.GetDataset(pb2.GetDatasetRequest(id=dataset_id, version=version), metadata=person.metadata)
 
@@ -192,6 +226,12 @@ class Rig:
         with psycopg.connect(self.service_database.admin_url) as connection:
             connection.execute("set search_path to raia_ingest, raia_log")
             return connection.execute(query, parameters).fetchall()
+
+    def change(self, statement: str, *parameters: Any) -> None:
+        """Changes rows by a superuser."""
+        with psycopg.connect(self.service_database.admin_url) as connection:
+            connection.execute("set search_path to raia_ingest")
+            connection.execute(statement, parameters)
 
     def events(self, dataset_id: str) -> list[str]:
         """The events of a dataset by name, in order; without those of routing, which comes by itself."""

@@ -31,6 +31,7 @@ _PARTS_AT_ONCE = 3
 _QUEUED_CHUNKS = 4
 _COPY_BYTES = 5 << 30
 """The largest object that S3 copies in one request; larger ones are streamed from key to key."""
+_STAGED_FOR = timedelta(days=7)
 _FULL = re.compile(
     r"os error (?:28|122)\b|InsufficientStorage|QuotaExceeded|StorageFull|Insufficient Storage|status code: 507"
 )
@@ -147,6 +148,34 @@ class ObjectStore:
         with _translated(path):
             return str(obstore.sign(self._store, method, path, lasts))
 
+    def sign_staged(self, folder: UUID, name: str, lasts: timedelta) -> str | None:
+        """An address that takes a ``PUT`` of a part for a while, which waits in ``folder``; None where none is signed.
+
+        Parts that nobody takes out are deleted after a week.
+        """
+        return self._signed("PUT", _staged(folder, name), lasts)
+
+    def staged(self, folder: UUID) -> dict[str, int]:
+        """The parts that wait in a folder, with their sizes."""
+        found: dict[str, int] = {}
+        with _translated("staged/"):
+            for batch in obstore.list(self._store, f"staged/{folder}/"):
+                found |= {item["path"].rsplit("/", 1)[1]: int(item["size"]) for item in batch}
+        return found
+
+    def stream_staged(self, folder: UUID, name: str, size: int) -> Iterator[bytes]:
+        """A part that waits in a folder."""
+        path = _staged(folder, name)
+        for start in range(0, size, _PART_BYTES):
+            with _translated(path):
+                yield bytes(obstore.get_range(self._store, path, start=start, end=min(start + _PART_BYTES, size)))
+
+    def delete_staged(self, folder: UUID) -> None:
+        """Deletes the parts that wait in a folder."""
+        for name in self.staged(folder):
+            with suppress(FileNotFoundError), _translated(name):
+                obstore.delete(self._store, _staged(folder, name))
+
     def delete(self, key: str) -> None:
         """Deletes the object; one that is not there is no error."""
         with suppress(NotFound), _translated(_checked(key)):
@@ -202,14 +231,7 @@ class ObjectStore:
 
     def sweep(self, before: datetime) -> int:
         """Deletes what uploads that never ended left before that time; returns how many."""
-        swept = 0
-        with _translated("tmp/"):
-            for batch in obstore.list(self._store, "tmp/"):
-                for item in batch:
-                    if item["last_modified"] < before:
-                        with suppress(FileNotFoundError):
-                            obstore.delete(self._store, item["path"])
-                            swept += 1
+        swept = self._sweep("tmp/", before) + self._sweep("staged/", before - _STAGED_FOR)
         if self._folder is not None:
             # Parts that a killed process was writing are hidden from listings.
             for path in (self._folder / "tmp").glob("*#*"):
@@ -217,6 +239,17 @@ class ObjectStore:
                     if path.stat().st_mtime < before.timestamp():
                         path.unlink()
                         swept += 1
+        return swept
+
+    def _sweep(self, prefix: str, before: datetime) -> int:
+        swept = 0
+        with _translated(prefix):
+            for batch in obstore.list(self._store, prefix):
+                for item in batch:
+                    if item["last_modified"] < before:
+                        with suppress(FileNotFoundError):
+                            obstore.delete(self._store, item["path"])
+                            swept += 1
         return swept
 
     def modified_at(self, key: str) -> datetime:
@@ -332,6 +365,12 @@ def _remote(url: str, options: dict[str, str]) -> Any:
     retry = {"max_retries": 4, "retry_timeout": timedelta(seconds=30)}
     build: Any = from_url  # its overloads know one store each, the options may be any store's
     return build(url, config=options, client_options=client, retry_config=retry)
+
+
+def _staged(folder: UUID, name: str) -> str:
+    if not re.fullmatch(r"[0-9]{1,9}", name):
+        raise NotFound.of("part", name)
+    return f"staged/{folder}/{name}"
 
 
 def _checked(key: str) -> str:

@@ -9,6 +9,7 @@ from raia_kit.runtime import Runtime
 from raia_kit.service import Service
 
 from raia_ingest.changes import Changes
+from raia_ingest.attachments import assembly as attachments
 from raia_ingest.charts import assembly as charts
 from raia_ingest.datasets import assembly as datasets
 from raia_ingest.datasets.arrivals import Arrivals
@@ -27,9 +28,23 @@ from raia_ingest.reports import assembly as reports
 from raia_ingest.rows import assembly as rows
 from raia_ingest.scratch import clear_scratch
 from raia_ingest.settings import IngestSettings
+from raia_ingest.uploads import assembly as uploads
 from raia_ingest.versions import assembly as versions
 
-ROOMS = (charts, datasets, processing, profiles, quality, recipe_runs, recipes, reports, rows, versions)
+ROOMS = (
+    attachments,
+    charts,
+    datasets,
+    processing,
+    profiles,
+    quality,
+    recipe_runs,
+    recipes,
+    reports,
+    rows,
+    versions,
+    uploads,
+)
 """Every resource of the service; each has an ``assemble``."""
 
 

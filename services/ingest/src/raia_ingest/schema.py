@@ -9,7 +9,7 @@ TENANT_TABLES = (
     "dataset",
     "dataset_version",
     "dataset_profile",
-    "dataset_report", "quality_rule", "dataset_validation", "data_quality_report", "data_quality_issue",
+    "dataset_report",
     "dataset_routing",
     "processing_result",
     "quality_rule",
@@ -27,5 +27,8 @@ TENANT_TABLES = (
     "mapping_run",
     "mapping_review_item",
     "mapping_entity",
+    "upload",
+    "upload_part",
+    "attachment",
 )
 """Tables under row security; beside the kit's, there are no others."""

@@ -3,10 +3,12 @@
 isort:skip_file
 Datasets and their versions."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -47,6 +49,8 @@ class Dataset(_message.Message):
     ORIGIN_FIELD_NUMBER: _builtins.int
     QUALITY_GATE_FIELD_NUMBER: _builtins.int
     QUALITY_GATE_REASON_FIELD_NUMBER: _builtins.int
+    REPAIRED_ROW_COUNT_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Made by the server."""
     name: _builtins.str
@@ -56,7 +60,9 @@ class Dataset(_message.Message):
     file_size: _builtins.int
     """The size of the uploaded file, in bytes."""
     file_type: _builtins.str
-    """The format of the uploaded file: "csv", "tsv", "excel", "jsonl", "parquet"."""
+    """The format of the uploaded file, or of the table in an archive: "csv", "tsv", "excel", "jsonl", "json", "parquet",
+    "avro", "orc", "arrow", "xml", "fixed_width".
+    """
     row_count: _builtins.int
     """Rows stored; unset until ready."""
     column_count: _builtins.int
@@ -80,18 +86,20 @@ class Dataset(_message.Message):
     filename: _builtins.str
     """The name of the uploaded file."""
     rejected_row_count: _builtins.int
-    """Records of the file that are not stored as they were, and why; see the version's ledger in schema_info."""
+    """Records of the file that are not stored; the ledger says which and why."""
     quality_gate: _builtins.str
     """Whether other services may read the version: empty where no rule keeps versions back, "checking" until its rules
     have been run, "passed", "quarantined" (they may not), or "released" by somebody in spite of its rules.
     """
     quality_gate_reason: _builtins.str
     """Why it is in quarantine, or was released."""
+    repaired_row_count: _builtins.int
+    """Records of the file that were repaired and stored; the ledger says which and how."""
     @_builtins.property
     def schema_info(self) -> _struct_pb2.Struct:
-        """"columns" (name, type, original_name, timezone), "reading" (encoding, delimiter, header, sheet, …), "ledger"
-        (records_read = stored + rejected, and where and why the first 1,000 were rejected) and "notes" (kind, column,
-        message). Unset until ready, and in lists.
+        """"columns" (name, type, original_name, timezone, description), "reading" (encoding, delimiter, header, sheet,
+        archives, …), "ledger" (records_read = stored + repaired + rejected, how many by reason, and where and why the first
+        1,000 were rejected) and "notes" (kind, column, message). Unset until ready, and in lists.
         """
 
     @_builtins.property
@@ -106,6 +114,12 @@ class Dataset(_message.Message):
     def origin(self) -> _struct_pb2.Struct:
         """Where the version comes from: "kind" is "upload", or names the work that made it, and the rest says what it was made
         from.
+        """
+
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___FilePart]:
+        """The tables that the file holds, when it may hold several: sheets, members of an archive, arrays, elements. Unset in
+        lists.
         """
 
     def __init__(
@@ -134,10 +148,12 @@ class Dataset(_message.Message):
         origin: _struct_pb2.Struct | None = ...,
         quality_gate: _builtins.str = ...,
         quality_gate_reason: _builtins.str = ...,
+        repaired_row_count: _builtins.int = ...,
+        parts: _abc.Iterable[Global___FilePart] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_quality_score", b"_quality_score", "created_at", b"created_at", "origin", b"origin", "quality_score", b"quality_score", "schema_info", b"schema_info", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quality_score", b"_quality_score", "column_count", b"column_count", "created_at", b"created_at", "description", b"description", "error", b"error", "etag", b"etag", "file_size", b"file_size", "file_type", b"file_type", "filename", b"filename", "id", b"id", "name", b"name", "origin", b"origin", "project_id", b"project_id", "quality_gate", b"quality_gate", "quality_gate_reason", b"quality_gate_reason", "quality_score", b"quality_score", "rejected_row_count", b"rejected_row_count", "row_count", b"row_count", "schema_info", b"schema_info", "sha256", b"sha256", "status", b"status", "updated_at", b"updated_at", "uploaded_by", b"uploaded_by", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quality_score", b"_quality_score", "column_count", b"column_count", "created_at", b"created_at", "description", b"description", "error", b"error", "etag", b"etag", "file_size", b"file_size", "file_type", b"file_type", "filename", b"filename", "id", b"id", "name", b"name", "origin", b"origin", "parts", b"parts", "project_id", b"project_id", "quality_gate", b"quality_gate", "quality_gate_reason", b"quality_gate_reason", "quality_score", b"quality_score", "rejected_row_count", b"rejected_row_count", "repaired_row_count", b"repaired_row_count", "row_count", b"row_count", "schema_info", b"schema_info", "sha256", b"sha256", "status", b"status", "updated_at", b"updated_at", "uploaded_by", b"uploaded_by", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__quality_score: _TypeAlias = _typing.Literal["quality_score"]  # noqa: Y015
     _WhichOneofArgType__quality_score: _TypeAlias = _typing.Literal["_quality_score", b"_quality_score"]  # noqa: Y015
@@ -154,23 +170,95 @@ class Column(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     TYPE_FIELD_NUMBER: _builtins.int
     ORIGINAL_NAME_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name, unique in the version; empty and repeated headers are renamed and said so in the profile."""
     type: _builtins.str
     """"integer", "float", "boolean", "string", "date", "datetime", "time" or "null"."""
     original_name: _builtins.str
     """The header as it stood in the file."""
+    description: _builtins.str
+    """What it means, by the documents that are attached to the dataset; empty when none of them tells."""
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         type: _builtins.str = ...,
         original_name: _builtins.str = ...,
+        description: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "original_name", b"original_name", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "name", b"name", "original_name", b"original_name", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Column: _TypeAlias = Column  # noqa: Y015
+
+@_typing.final
+class FilePart(_message.Message):
+    """One of several tables in a file, or what lies beside them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    TABLE_FIELD_NUMBER: _builtins.int
+    CHOSEN_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The sheet's, member's, array's or element's name; parts of a member stand behind its name and a "#"."""
+    kind: _builtins.str
+    """"sheet", "member", "array" or "element"."""
+    table: _builtins.bool
+    """Whether it can be read as a table."""
+    chosen: _builtins.bool
+    """Whether it is the one that this version was read from, or lies in."""
+    note: _builtins.str
+    """Its size, what it looks like, or why it is no table."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        table: _builtins.bool = ...,
+        chosen: _builtins.bool = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chosen", b"chosen", "kind", b"kind", "name", b"name", "note", b"note", "table", b"table"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FilePart: _TypeAlias = FilePart  # noqa: Y015
+
+@_typing.final
+class FixedWidthColumn(_message.Message):
+    """One column of a file whose columns lie at fixed places of each line."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    WIDTH_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The column's name."""
+    start: _builtins.int
+    """Its first character, from 1."""
+    width: _builtins.int
+    """Its characters."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        start: _builtins.int = ...,
+        width: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "start", b"start", "width", b"width"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FixedWidthColumn: _TypeAlias = FixedWidthColumn  # noqa: Y015

@@ -70,6 +70,10 @@ class UploadDatasetMetadata(_message.Message):
     FILENAME_FIELD_NUMBER: _builtins.int
     PROJECT_ID_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    PART_FIELD_NUMBER: _builtins.int
+    ALL_PARTS_FIELD_NUMBER: _builtins.int
+    LAYOUT_FIELD_NUMBER: _builtins.int
+    SKIP_LINES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The dataset's name; the file's name without its ending when empty."""
     description: _builtins.str
@@ -80,6 +84,16 @@ class UploadDatasetMetadata(_message.Message):
     """The project it belongs to."""
     request_id: _builtins.str
     """A key chosen by the caller: a repeated call with the same key and file answers the first call's dataset."""
+    part: _builtins.str
+    """The sheet, member of an archive, array or element to read; the first table of the file when empty."""
+    all_parts: _builtins.bool
+    """Makes a dataset of every other table in the file, too, under this one's name and the part's."""
+    skip_lines: _builtins.int
+    """Lines of a fixed-width file before its first record."""
+    @_builtins.property
+    def layout(self) -> _containers.RepeatedCompositeFieldContainer[_dataset_pb2.FixedWidthColumn]:
+        """The columns of a file of fixed width; none for any other."""
+
     def __init__(
         self,
         *,
@@ -88,10 +102,14 @@ class UploadDatasetMetadata(_message.Message):
         filename: _builtins.str = ...,
         project_id: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        part: _builtins.str = ...,
+        all_parts: _builtins.bool = ...,
+        layout: _abc.Iterable[_dataset_pb2.FixedWidthColumn] | None = ...,
+        skip_lines: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "filename", b"filename", "name", b"name", "project_id", b"project_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all_parts", b"all_parts", "description", b"description", "filename", b"filename", "layout", b"layout", "name", b"name", "part", b"part", "project_id", b"project_id", "request_id", b"request_id", "skip_lines", b"skip_lines"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,6 +26,7 @@ def to_proto(dataset: Dataset, *, schema: bool = True) -> dataset_pb2.Dataset:
         sha256=version.sha256,
         filename=version.filename,
         rejected_row_count=version.rejected_row_count,
+        repaired_row_count=version.repaired_row_count,
         quality_score=version.quality_score,
         quality_gate=version.quality_gate,
         quality_gate_reason=version.quality_gate_reason,
@@ -34,10 +35,14 @@ def to_proto(dataset: Dataset, *, schema: bool = True) -> dataset_pb2.Dataset:
     message.updated_at.FromDatetime(dataset.updated_at)
     ParseDict(dict(version.origin), message.origin)
     if schema and version.schema_info is not None:
-        ParseDict(dict(version.schema_info), message.schema_info)
+        parts = version.schema_info.get("parts", [])
+        message.parts.extend(dataset_pb2.FilePart(**part) for part in parts)
+        ParseDict({name: value for name, value in version.schema_info.items() if name != "parts"}, message.schema_info)
     return message
 
 
 def to_column(column: Column) -> dataset_pb2.Column:
     """A column as the contract has it."""
-    return dataset_pb2.Column(name=column.name, type=column.type, original_name=column.original_name)
+    return dataset_pb2.Column(
+        name=column.name, type=column.type, original_name=column.original_name, description=column.description
+    )

@@ -25,6 +25,8 @@ class Column:
     original_name: str
     timezone: str = ""
     """"UTC" for datetimes that name an instant; empty otherwise."""
+    description: str = ""
+    """What it means, by the documents that are attached to the dataset."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,9 @@ class ReadOutcome:
     stored_key: str
     stored_sha256: str
     stored_bytes: int
+    repaired_row_count: int = 0
+    ledger_key: str | None = None
+    """The entries of the ledger; None when every record is stored as it was."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,13 @@ class Version:
     stored_bytes: int | None
     origin: Mapping[str, Any]
     """``kind`` ("upload", or the work that made it) and what it was made from."""
+    repaired_row_count: int = 0
+    ledger_key: str | None = None
+    read_options: Mapping[str, Any] = field(default_factory=dict)
+    """How the uploader wants the file to be read: ``part``, ``layout``, ``skip``, ``all_parts``."""
+    created_by: UUID | None = None
+    created_at: datetime | None = None
+    finished_at: datetime | None = None
     quality_gate: str = ""
     """"checking", "passed", "quarantined" or "released"; empty where no rule keeps versions back."""
     quality_gate_reason: str = ""
@@ -78,7 +90,12 @@ class Version:
     def columns(self) -> Sequence[Column]:
         """The columns, in order; none before it is ready."""
         found = (self.schema_info or {}).get("columns", [])
-        return [Column(each["name"], each["type"], each["original_name"], each.get("timezone", "")) for each in found]
+        return [
+            Column(
+                each["name"], each["type"], each["original_name"], each.get("timezone", ""), each.get("description", "")
+            )
+            for each in found
+        ]
 
     @property
     def kept_back(self) -> bool:
@@ -147,6 +164,8 @@ class Upload:
     file_size: int
     file_type: str
     origin: Mapping[str, Any] = field(default_factory=lambda: {"kind": "upload"})
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """How the file is to be read: ``part``, ``layout``, ``skip``, ``all_parts``."""
 
 
 def dataset_name(wanted: str, filename: str) -> str:

@@ -32,4 +32,13 @@ class VersionMaker:
         if outcome is not None:
             events.ready(unit, dataset, number, outcome)
             self._arrivals.tell(unit, dataset)
+            self._jobs.spread(unit, dataset, user_id)
         return dataset
+
+    def of_part(self, unit: UnitOfWork, dataset: Dataset, part: str, name: str, user_id: UUID | None) -> Dataset:
+        """Makes a dataset of another table in the file of the version that ``dataset`` is shown at; a job reads it."""
+        dataset_id, number = self._jobs.of_part(unit, dataset, part, name, user_id)
+        made = self._datasets.find(unit, dataset_id, number)
+        if made is None:
+            raise NotFound.of("dataset", dataset_id)
+        return made

@@ -16,7 +16,7 @@ from raia_ingest import metrics
 from raia_ingest.changes import Changes
 from raia_ingest.datasets import events
 from raia_ingest.datasets.arrivals import Arrivals
-from raia_ingest.datasets.domain import FAILED, PROCESSING, READY, ReadOutcome
+from raia_ingest.datasets.domain import FAILED, PROCESSING, READY, Dataset, ReadOutcome, Upload
 from raia_ingest.datasets.repository import DatasetRepository
 from raia_ingest.scratch import SCRATCH_PREFIX
 from raia_ingest.settings import IngestSettings
@@ -39,7 +39,9 @@ class FileReader:
         self._scratch = settings.scratch_folder
         self.limits = {"max_columns": settings.max_columns, "max_unpacked_bytes": settings.max_unpacked_bytes}
 
-    def read(self, org_id: UUID, key: str, filename: str, compute: Compute) -> ReadOutcome:
+    def read(
+        self, org_id: UUID, key: str, filename: str, compute: Compute, options: Mapping[str, Any] | None = None
+    ) -> ReadOutcome:
         """Reads the file at ``key``; raises ``BadFile``, ``TooLarge``, or what ``compute`` and the store raise."""
         began = time.monotonic()
         with (
@@ -48,22 +50,32 @@ class FileReader:
         ):
             target = Path(folder) / "canonical.parquet"
             arguments = {"path": str(path), "target": str(target), "filename": filename, "limits": self.limits}
-            result = compute(_READ, arguments)
+            result = compute(_READ, arguments | {"wanted": wanted(options or {})})
             stored = self._objects.put_file(org_id, target)
+            entries = Path(f"{target}.ledger")
+            ledger = self._objects.put_file(org_id, entries) if entries.exists() else None
         metrics.READ_SECONDS.observe(time.monotonic() - began)
         metrics.READS.labels(result["file_type"], READY).inc()
         metrics.RECORDS.labels("stored").inc(result["ledger"]["stored"])
+        metrics.RECORDS.labels("repaired").inc(result["ledger"]["repaired"])
         metrics.RECORDS.labels("rejected").inc(result["ledger"]["rejected"])
         return ReadOutcome(
             file_type=result["file_type"],
             row_count=result["row_count"],
             column_count=len(result["columns"]),
             rejected_row_count=result["ledger"]["rejected"],
-            schema_info={name: result[name] for name in ("columns", "reading", "ledger", "notes")},
+            schema_info={name: result[name] for name in ("columns", "reading", "ledger", "notes", "parts")},
             stored_key=stored.key,
             stored_sha256=stored.sha256,
             stored_bytes=stored.size,
+            repaired_row_count=result["ledger"]["repaired"],
+            ledger_key=ledger.key if ledger is not None else None,
         )
+
+
+def wanted(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a version's options the readers of files take."""
+    return {name: options[name] for name in ("part", "layout", "skip") if options.get(name)}
 
 
 class ReadJobs:
@@ -100,7 +112,7 @@ class ReadJobs:
         if dataset is None or dataset.version.status != PROCESSING:
             return
         version = dataset.version
-        outcome = self._reader.read(job.org_id, version.object_key, version.filename, job.compute)
+        outcome = self._reader.read(job.org_id, version.object_key, version.filename, job.compute, version.read_options)
         with job.complete() as unit:
             locked = self._datasets.lock(unit, dataset_id)
             if locked is not None and self._datasets.mark_ready(unit, dataset_id, number, outcome):
@@ -108,7 +120,39 @@ class ReadJobs:
                 arrived = self._datasets.find(unit, dataset_id, number)
                 if arrived is not None:
                     self._arrivals.tell(unit, arrived)
+                    self.spread(unit, arrived, job.user_id)
             unit.after_commit(self._changes.notify)
+
+    def spread(self, unit: UnitOfWork, dataset: Dataset, user_id: UUID | None) -> None:
+        """Has the other tables of a version's file made datasets of their own, if that was asked for."""
+        version = dataset.version
+        if not version.read_options.get("all_parts"):
+            return
+        for part in (version.schema_info or {}).get("parts", []):
+            if part["table"] and not part["chosen"]:
+                self.of_part(unit, dataset, str(part["name"]), "", user_id)
+
+    def of_part(
+        self, unit: UnitOfWork, dataset: Dataset, part: str, name: str, user_id: UUID | None
+    ) -> tuple[UUID, int]:
+        """Makes a version of a table in another version's file, to be read by a job; answers dataset and number."""
+        version = dataset.version
+        upload = Upload(
+            name=(name or f"{dataset.name} {part}")[:255],
+            description="",
+            filename=version.filename,
+            project_id=dataset.project_id,
+            object_key=version.object_key,
+            sha256=version.sha256,
+            file_size=version.file_size,
+            file_type=version.file_type,
+            origin={"kind": "part", "dataset_id": str(dataset.id), "version": version.number, "part": part},
+            options={"part": part},
+        )
+        made = self._datasets.add_version(unit, upload, user_id)
+        events.uploaded(unit, *made, upload)
+        self.enqueue(unit, *made, user_id)
+        return made
 
     def _failed(self, unit: UnitOfWork, record: JobRecord, error: RaiaError) -> None:
         # A file at which the reading process itself dies, again and again, is no fault that passes.

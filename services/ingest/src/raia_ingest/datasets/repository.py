@@ -1,10 +1,10 @@
 """Datasets in PostgreSQL."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
-from raia.ingest.v1 import dataset_pb2
+from raia.ingest.v1 import dataset_pb2, version_pb2
 from raia_kit.access import Visibility
 from raia_kit.database import UnitOfWork
 from raia_kit.filtering import QueryFields
@@ -13,6 +13,7 @@ from raia_kit.pagination import ListRequest, list_page
 from sqlalchemy import Row, Select, and_, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
+from raia_ingest.datasets.descriptions import described
 from raia_ingest.datasets.domain import FAILED, PROCESSING, READY, Dataset, ReadOutcome, Upload, Version
 from raia_ingest.datasets.tables import dataset, dataset_version
 
@@ -39,6 +40,22 @@ FIELDS = QueryFields(
         "quality_score": dataset_version.c.quality_score,
         "quality_gate": dataset_version.c.quality_gate,
     },
+)
+
+VERSION_FIELDS = QueryFields(
+    version_pb2.DatasetVersion.DESCRIPTOR,
+    {
+        "version": dataset_version.c.version,
+        "status": dataset_version.c.status,
+        "filename": dataset_version.c.filename,
+        "file_type": dataset_version.c.file_type,
+        "file_size": dataset_version.c.file_size,
+        "sha256": dataset_version.c.sha256,
+        "row_count": dataset_version.c.row_count,
+        "created_by": dataset_version.c.created_by,
+        "created_at": dataset_version.c.created_at,
+    },
+    id_field="version",
 )
 
 
@@ -106,6 +123,7 @@ class DatasetRepository:
                 sha256=upload.sha256,
                 object_key=upload.object_key,
                 origin=dict(upload.origin),
+                read_options=dict(upload.options),
                 created_by=uploaded_by,
             )
         )
@@ -129,7 +147,9 @@ class DatasetRepository:
                 row_count=outcome.row_count,
                 column_count=outcome.column_count,
                 rejected_row_count=outcome.rejected_row_count,
-                schema_info=dict(outcome.schema_info),
+                repaired_row_count=outcome.repaired_row_count,
+                ledger_key=outcome.ledger_key,
+                schema_info=described(outcome.schema_info, self.descriptions(unit, dataset_id)),
                 stored_key=outcome.stored_key,
                 stored_sha256=outcome.stored_sha256,
                 stored_bytes=outcome.stored_bytes,
@@ -140,6 +160,12 @@ class DatasetRepository:
         if done is not None:
             self._show(unit, dataset_id)
         return done is not None
+
+    def descriptions(self, unit: UnitOfWork, dataset_id: UUID) -> Mapping[str, str]:
+        """What attached documents say of columns, by name."""
+        query = select(dataset.c.column_descriptions).where(dataset.c.id == dataset_id)
+        found: Mapping[str, str] = unit.session.execute(query).scalar_one_or_none() or {}
+        return found
 
     def mark_failed(self, unit: UnitOfWork, dataset_id: UUID, version: int, error: str) -> bool:
         """Ends a version that is being read with an error; False when it is not being read."""
@@ -161,6 +187,19 @@ class DatasetRepository:
             .values(deleted_at=func.now(), updated_at=func.now(), revision=dataset.c.revision + 1)
         )
 
+    def versions(self, unit: UnitOfWork, dataset_id: UUID, request: ListRequest) -> tuple[list[Dataset], str]:
+        """A page of the versions of a dataset, each as the dataset shown at it, and the token of the next."""
+        joined = select(*_DATASET_COLUMNS, *_VERSION_COLUMNS, *_VERSION_LABELS, dataset.c.shown_version).join_from(
+            dataset,
+            dataset_version,
+            and_(dataset_version.c.org_id == dataset.c.org_id, dataset_version.c.dataset_id == dataset.c.id),
+        )
+        query = joined.where(dataset.c.id == dataset_id, dataset.c.deleted_at.is_(None))
+        found = list_page(
+            unit.session, query, VERSION_FIELDS, request, default_order="version desc", scope=str(dataset_id)
+        )
+        return [_dataset(row) for row in found.rows], found.next_page_token
+
     def jobs_under_way(self, unit: UnitOfWork, dataset_id: UUID) -> list[int]:
         """The jobs that read versions of a dataset now."""
         query = select(dataset_version.c.job_id).where(
@@ -181,16 +220,17 @@ class DatasetRepository:
     def is_referenced(self, unit: UnitOfWork, key: str) -> bool:
         """Whether a version of the organisation refers to an object."""
         query = select(dataset_version.c.version).where(
-            (dataset_version.c.object_key == key) | (dataset_version.c.stored_key == key)
+            (dataset_version.c.object_key == key)
+            | (dataset_version.c.stored_key == key)
+            | (dataset_version.c.ledger_key == key)
         )
         return unit.session.execute(query.limit(1)).first() is not None
 
     def references(self, unit: UnitOfWork) -> Iterable[str]:
         """The keys of all objects that versions of the organisation refer to."""
-        for row in unit.session.execute(select(dataset_version.c.object_key, dataset_version.c.stored_key)):
-            yield row.object_key
-            if row.stored_key is not None:
-                yield row.stored_key
+        keys = select(dataset_version.c.object_key, dataset_version.c.stored_key, dataset_version.c.ledger_key)
+        for row in unit.session.execute(keys):
+            yield from filter(None, row)
 
     def _show(self, unit: UnitOfWork, dataset_id: UUID) -> None:
         """Shows the latest ready version, else the latest."""
@@ -229,9 +269,16 @@ _VERSION_COLUMNS = tuple(
     for name in (
         "version", "status", "error", "filename", "file_type", "file_size", "sha256", "object_key", "job_id",
         "row_count", "column_count", "rejected_row_count", "schema_info", "stored_key", "stored_sha256", "stored_bytes",
-        "origin", "quality_gate", "quality_gate_reason", "quality_score",
+        "origin", "repaired_row_count", "ledger_key", "read_options", "finished_at",
+        "quality_gate", "quality_gate_reason", "quality_score",
     )
 )  # fmt: skip
+
+
+_VERSION_LABELS = (
+    dataset_version.c.created_by.label("version_created_by"),
+    dataset_version.c.created_at.label("version_created_at"),
+)
 
 
 def _datasets(version: int = 0) -> Select[Any]:
@@ -243,7 +290,7 @@ def _datasets(version: int = 0) -> Select[Any]:
             dataset_version.c.dataset_id == dataset.c.id,
             dataset_version.c.version == version,
         )
-    joined = select(*_DATASET_COLUMNS, *_VERSION_COLUMNS).join_from(dataset, dataset_version, shown)
+    joined = select(*_DATASET_COLUMNS, *_VERSION_COLUMNS, *_VERSION_LABELS).join_from(dataset, dataset_version, shown)
     return joined.where(dataset.c.deleted_at.is_(None))
 
 
@@ -266,6 +313,12 @@ def _dataset(row: Row[Any]) -> Dataset:
         stored_sha256=row.stored_sha256,
         stored_bytes=row.stored_bytes,
         origin=row.origin,
+        repaired_row_count=row.repaired_row_count,
+        ledger_key=row.ledger_key,
+        read_options=row.read_options,
+        created_by=row.version_created_by,
+        created_at=row.version_created_at,
+        finished_at=row.finished_at,
         quality_gate=row.quality_gate,
         quality_gate_reason=row.quality_gate_reason,
         quality_score=row.quality_score,

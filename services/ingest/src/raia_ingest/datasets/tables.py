@@ -33,6 +33,7 @@ dataset = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
     Column("deleted_at", DateTime(timezone=True)),
+    Column("column_descriptions", JSONB, nullable=False, server_default="{}"),
     PrimaryKeyConstraint("org_id", "id"),
     comment="Tables of data by name; shown_version is the latest ready one, else the latest",
 )
@@ -54,6 +55,9 @@ dataset_version = Table(
     Column("row_count", BigInteger),
     Column("column_count", Integer),
     Column("rejected_row_count", BigInteger, nullable=False, server_default="0"),
+    Column("repaired_row_count", BigInteger, nullable=False, server_default="0"),
+    Column("ledger_key", Text),
+    Column("read_options", JSONB, nullable=False, server_default="{}"),
     Column("schema_info", JSONB(none_as_null=True)),
     Column("stored_key", Text),
     Column("stored_sha256", Text),

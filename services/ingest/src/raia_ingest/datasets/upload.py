@@ -1,9 +1,11 @@
 """The upload of a file: streamed to the object store, looked at, and made a version in one transaction."""
 
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+from google.protobuf.message import Message
 from raia.ingest.v1 import dataset_service_pb2
 from raia_kit.compute import ComputePool
 from raia_kit.context import Call, final_unit
@@ -23,8 +25,9 @@ from raia_kit.resources import AccessDecisions
 from raia_ingest import errors, metrics
 from raia_ingest.datasets.domain import Dataset, ReadOutcome, Upload, base_filename, dataset_name
 from raia_ingest.datasets.making import VersionMaker
-from raia_ingest.datasets.reading import FileReader
+from raia_ingest.datasets.reading import FileReader, wanted
 from raia_ingest.datasets.repository import DatasetRepository
+from raia_ingest.scratch import SCRATCH_PREFIX
 from raia_ingest.settings import IngestSettings
 
 _INSPECT = "raia_ingest.workers.read:inspect_file"
@@ -32,16 +35,17 @@ _INSPECT_SECONDS = 60.0
 _INSPECT_REMOTE_BYTES = 64 * 1024**2
 _PERMISSION = "datasets.create"
 
+M = TypeVar("M", bound=Message)
 Requests = Iterator[dataset_service_pb2.UploadDatasetRequest]
 
 
-class Intake:
+class Intake(Generic[M]):
     """The messages of one upload as they come: passes the file's bytes on and keeps the rest."""
 
-    def __init__(self, requests: Requests, check: Callable[[dataset_service_pb2.UploadDatasetMetadata], None]) -> None:
+    def __init__(self, requests: Iterator[Any], metadata: M, check: Callable[[M], None]) -> None:
         self._requests = requests
         self._check = check
-        self.metadata = dataset_service_pb2.UploadDatasetMetadata()
+        self.metadata = metadata
         self.expected_sha256 = ""
         self._finished = False
 
@@ -106,11 +110,13 @@ class UploadService:
         return dataset
 
     def _take(self, call: Call, requests: Requests) -> Dataset:
-        intake = Intake(requests, lambda metadata: self._check_project(call, _project(metadata)))
+        empty = dataset_service_pb2.UploadDatasetMetadata()
+        intake = Intake(requests, empty, lambda metadata: self._check_project(call, _project(metadata)))
         stored = self._store(call, intake)
         filename = base_filename(intake.metadata.filename)
         try:
-            file_type, outcome = self._look(call, stored, filename)
+            options = options_of(intake.metadata)
+            file_type, outcome = self.look(call.org_id, stored, filename, options)
         except (InvalidArgument, ResourceExhausted):
             self._discard(call.org_id, stored.key)
             raise
@@ -123,11 +129,12 @@ class UploadService:
             sha256=stored.sha256,
             file_size=stored.size,
             file_type=file_type,
+            options=options,
         )
         self._check_project(call, upload.project_id)
         return self._commit(call, upload, outcome)
 
-    def _store(self, call: Call, intake: Intake) -> StoredObject:
+    def _store(self, call: Call, intake: Intake[dataset_service_pb2.UploadDatasetMetadata]) -> StoredObject:
         limit = self._settings.max_upload_bytes
         quota = self._settings.quota_bytes
         if quota:
@@ -148,7 +155,9 @@ class UploadService:
             raise errors.digest_mismatch(intake.expected_sha256, stored.sha256)
         return stored
 
-    def _look(self, call: Call, stored: StoredObject, filename: str) -> tuple[str, ReadOutcome | None]:
+    def look(
+        self, org_id: UUID, stored: StoredObject, filename: str, options: Mapping[str, Any]
+    ) -> tuple[str, ReadOutcome | None]:
         """The file's type, and its rows if it is small enough to be read right away.
 
         What cannot be read is refused here where a first look shows it; a file that takes longer is left to the job.
@@ -157,25 +166,34 @@ class UploadService:
             raise errors.empty(filename)
         if stored.size <= self._settings.read_at_once_bytes:
             try:
-                outcome = self._reader.read(call.org_id, stored.key, filename, self._at_once)
+                outcome = self._reader.read(org_id, stored.key, filename, self._at_once, options)
                 return outcome.file_type, outcome
             except (DeadlineExceeded, Unavailable):
-                return _type_by_name(filename), None
+                return type_by_name(filename), None
         remote = self._objects.local_path(stored.key) is None
         if remote and stored.size > _INSPECT_REMOTE_BYTES:
-            return _type_by_name(filename), None
-        with self._objects.materialise(stored.key) as path:
-            arguments = {"path": str(path), "filename": filename, "limits": self._reader.limits}
+            return type_by_name(filename), None
+        with (
+            self._objects.materialise(stored.key) as path,
+            tempfile.TemporaryDirectory(prefix=SCRATCH_PREFIX, dir=self._settings.scratch_folder) as folder,
+        ):
+            arguments = {
+                "path": str(path),
+                "filename": filename,
+                "limits": self._reader.limits,
+                "wanted": wanted(options),
+                "scratch": folder,
+            }
             try:
-                return self._inspect(call, arguments), None
+                return self._inspect(org_id, arguments), None
             except (DeadlineExceeded, Unavailable):
-                return _type_by_name(filename), None
+                return type_by_name(filename), None
 
     def _at_once(self, function: str, arguments: Mapping[str, Any]) -> Any:
         return self._pool.run(function, arguments, time_limit=self._settings.read_at_once_seconds)
 
-    def _inspect(self, call: Call, arguments: Mapping[str, Any]) -> str:
-        seen = self._pool.run(_INSPECT, arguments, time_limit=_INSPECT_SECONDS, share=str(call.org_id))
+    def _inspect(self, org_id: UUID, arguments: Mapping[str, Any]) -> str:
+        seen = self._pool.run(_INSPECT, arguments, time_limit=_INSPECT_SECONDS, share=str(org_id))
         return str(seen["file_type"])
 
     def _commit(self, call: Call, upload: Upload, outcome: ReadOutcome | None) -> Dataset:
@@ -186,16 +204,7 @@ class UploadService:
 
     def _check_project(self, call: Call, project_id: UUID | None) -> None:
         """The caller must be allowed to create datasets in the very project, or in the organisation for none."""
-        caller = call.authenticated
-        if self._access.allows(caller, _PERMISSION, project_id=project_id):
-            return
-        if project_id is not None and not self._access.sees(caller, project_id=project_id):
-            raise NotFound.of("project", project_id)
-        raise PermissionDenied(
-            f"{_PERMISSION} is needed in this project",
-            reason="PERMISSION_MISSING",
-            metadata={"permission": _PERMISSION, "project_id": str(project_id or "")},
-        )
+        require_project(self._access, call, project_id)
 
     def _discard(self, org_id: UUID, key: str) -> None:
         """Deletes a file that was refused, unless an older version is made of the very same bytes."""
@@ -211,12 +220,34 @@ def _project(metadata: dataset_service_pb2.UploadDatasetMetadata) -> UUID | None
     return UUID(metadata.project_id) if metadata.project_id else None
 
 
+def require_project(access: AccessDecisions, call: Call, project_id: UUID | None) -> None:
+    """Raises unless the caller may create datasets in the very project, or in the organisation for none."""
+    caller = call.authenticated
+    if access.allows(caller, _PERMISSION, project_id=project_id):
+        return
+    if project_id is not None and not access.sees(caller, project_id=project_id):
+        raise NotFound.of("project", project_id)
+    raise PermissionDenied(
+        f"{_PERMISSION} is needed in this project",
+        reason="PERMISSION_MISSING",
+        metadata={"permission": _PERMISSION, "project_id": str(project_id or "")},
+    )
+
+
+def options_of(metadata: Any) -> dict[str, Any]:
+    """How the file is to be read, as a version keeps it; of the metadata of an upload, or of a request to open one."""
+    layout = [{"name": field.name, "start": field.start, "width": field.width} for field in metadata.layout]
+    options = {"part": metadata.part, "layout": layout, "skip": metadata.skip_lines, "all_parts": metadata.all_parts}
+    return {name: value for name, value in options.items() if value}
+
+
 _TYPES = {
     "tsv": "tsv", "tab": "tsv", "xlsx": "excel", "xlsm": "excel", "xlsb": "excel", "xls": "excel", "ods": "excel",
-    "jsonl": "jsonl", "ndjson": "jsonl", "parquet": "parquet",
+    "jsonl": "jsonl", "ndjson": "jsonl", "json": "json", "parquet": "parquet", "avro": "avro", "orc": "orc",
+    "arrow": "arrow", "feather": "arrow", "xml": "xml",
 }  # fmt: skip
 
 
-def _type_by_name(filename: str) -> str:
+def type_by_name(filename: str) -> str:
     """What the name promises, until the file is read."""
     return _TYPES.get(filename.lower().rpartition(".")[2], "csv")

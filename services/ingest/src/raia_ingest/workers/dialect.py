@@ -84,7 +84,9 @@ def _quotings(text: str, delimiter: str) -> list[tuple[str | None, str | None]]:
     return [('"', None), *found]
 
 
-def parse(text: str, delimiter: str, quote: str | None, escape: str | None, whole: bool) -> list[list[str]]:
+def parse(
+    text: str, delimiter: str, quote: str | None, escape: str | None, whole: bool, *, most: int = _SAMPLE_RECORDS
+) -> list[list[str]]:
     """The first records; the last one is left out when the text may end inside it."""
     csv.field_size_limit(2**31 - 1)
     reader = csv.reader(
@@ -100,11 +102,11 @@ def parse(text: str, delimiter: str, quote: str | None, escape: str | None, whol
     try:
         for record in reader:
             records.append(record)
-            if len(records) > _SAMPLE_RECORDS:
+            if len(records) > most:
                 break
     except csv.Error:
         return records
-    if not whole and len(records) <= _SAMPLE_RECORDS and len(records) > 1:
+    if not whole and len(records) <= most and len(records) > 1:
         records.pop()
     return [record for record in records if record]
 

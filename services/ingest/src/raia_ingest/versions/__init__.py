@@ -1,0 +1,1 @@
+"""Versions of datasets: their files, their ledgers, the tables beside them."""
