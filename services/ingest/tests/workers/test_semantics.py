@@ -123,7 +123,9 @@ def test_dates_that_may_be_two_are_said_to_be(tmp_path: Path) -> None:
 
 
 def test_days_that_the_calendar_lacks_do_not_count(tmp_path: Path) -> None:
-    found = meaning(tmp_path, [f"{n % 28 + 1:02}.03.2021" for n in range(40)] + ["31.02.2021", "00.01.2021"])["semantics"]
+    found = meaning(tmp_path, [f"{n % 28 + 1:02}.03.2021" for n in range(40)] + ["31.02.2021", "00.01.2021"])[
+        "semantics"
+    ]
     assert (found["matching_count"], found["other_count"]) == (40, 2)
 
 

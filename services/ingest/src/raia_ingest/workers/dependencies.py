@@ -77,11 +77,11 @@ class DependencyFinder:
         """Dependencies of one column on one other, exact ones first."""
         candidates = []
         for left in self._places:
-            distinct = self._profiles[left]["distinct_count"]
+            distinct = self._values(left)
             if distinct < 2 or distinct > self._rows / 2:
                 continue
             for right in self._places:
-                if right != left and self._profiles[right]["distinct_count"] > 1:
+                if right != left and self._values(right) > 1:
                     error = _sample_error(self._sample[left], self._sample[right])
                     if error <= _LARGEST_ERROR:
                         candidates.append((error, left, right))
@@ -90,6 +90,11 @@ class DependencyFinder:
         kept = [each for each in found if each is not None]
         kept.sort(key=lambda each: each["violating_rows"])
         return kept
+
+    def _values(self, place: int) -> int:
+        """Different values of a column; that one is missing counts as a value."""
+        profile = self._profiles[place]
+        return int(profile["distinct_count"]) + (profile["missing_count"] > 0)
 
     def _proved(self, left: int, right: int) -> dict[str, Any] | None:
         """The dependency with its error over all rows; None when that is too large to speak of one."""

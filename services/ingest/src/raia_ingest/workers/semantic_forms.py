@@ -56,6 +56,8 @@ def is_card(value: str) -> bool:
 
 def is_phone(value: str) -> bool:
     """Whether there are as many digits as in a telephone number, written as one."""
+    if _SOCIAL.fullmatch(value):
+        return False
     digits = sum(map(str.isdigit, value))
     return 7 <= digits <= 15 and (value[0] in "+(" or any(sign in value for sign in " -/.()"))
 
@@ -103,6 +105,8 @@ def currency_of(value: str) -> str:
     return next((code for sign, code in SIGNS.items() if sign in value), "")
 
 
+_SOCIAL = re.compile("[0-9]{3}-[0-9]{2}-[0-9]{4}")
+"""The form of social security numbers, which is no telephone number's."""
 _STREET = re.compile(
     r"(?i)\b(street|st|avenue|ave|road|rd|lane|ln|drive|dr|boulevard|blvd|court|ct|square|way|platz|weg|gasse|allee|rue|"
     r"via|viale|calle|avenida|plaza|rua)\b|stra(ß|ss)e|str\."
@@ -111,6 +115,7 @@ _SIGN = "|".join(re.escape(sign) for sign in SIGNS)
 _AMOUNT = r"[0-9][0-9.,' ]*"
 _UPPER = "[A-ZÀ-ÖØ-Þ]"
 _NAME = rf"{_UPPER}[A-Za-zÀ-ÿ'.-]*"
+_PARTICLE = "(van|von|der|den|de|di|da|del|della|la|le|bin|al|el|dos|du|ter|zu)"
 _BYTE = "(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
 _BIRTH = frozenset(("date", "day", "datum", "fecha", "dob", "birth", "born", "geburtsdatum", "at", "on", "time"))
 _DATES = (
@@ -177,7 +182,7 @@ FORMS = (
     Form("currency", 0.85, r"[A-Z]{3}", CURRENCIES.__contains__, word_set("currency ccy curr währung")),
     Form("policy_number", 0.8, r"[A-Za-z]{0,6}[-/ ]?[0-9][A-Za-z0-9/ -]{3,24}", None,
          word_set("policy police polizze polizza policynumber poliza"), needs_hint=True),
-    Form("person_name", 0.9, rf"{_NAME}( {_NAME}){{1,4}}|{_NAME}, {_NAME}( {_NAME}){{0,2}}", is_person,
+    Form("person_name", 0.9, rf"{_NAME}( {_PARTICLE})*( {_NAME}){{1,4}}|{_NAME}, {_NAME}( {_NAME}){{0,2}}", is_person,
          word_set("name customer person employee insured holder client patient contact owner")),
     Form("address", 0.85, r"[0-9A-Za-zÀ-ÿ].{5,120}", is_address, word_set("address street adresse addr strasse")),
 )  # fmt: skip
