@@ -210,8 +210,37 @@ def foreign_report(platform: Platform, token: str) -> str:
         return str(answer.json()["id"])
 
 
+def foreign_quality_rule(platform: Platform, token: str) -> str:
+    wanted = {"dataset_id": foreign_dataset(platform, token), "check": {"not_null": {"columns": ["a"]}}}
+    with platform.client(token) as client:
+        answer = client.post("/api/v1/data-quality/rules", json=wanted)
+        if answer.status_code == 409:
+            return str(client.get("/api/v1/data-quality/rules").json()["rules"][0]["id"])
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+
+def foreign_validation(platform: Platform, token: str) -> str:
+    dataset = foreign_dataset(platform, token)
+    with platform.client(token) as client:
+        answer = client.post(f"/api/v1/datasets/{dataset}/validate", json={})
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["id"])
+
+
+def foreign_quality_report(platform: Platform, token: str) -> str:
+    dataset = foreign_dataset(platform, token)
+    with platform.client(token) as client:
+        answer = client.post(f"/api/v1/data-quality/assess/{dataset}", json={})
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["id"])
+
+
 RESOURCES: dict[str, Callable[[Platform, str], str]] = {
     "dataset": foreign_dataset,
+    "quality_rule": foreign_quality_rule,
+    "dataset_validation": foreign_validation,
+    "data_quality_report": foreign_quality_report,
     "processing_result": foreign_processing_result,
     "model": foreign_model,
     "training_run": foreign_run,
@@ -264,6 +293,10 @@ def test_absent_and_foreign_resources_look_the_same(
 
 
 VALID: dict[str, dict[str, Any]] = {
+    "/raia.ingest.v1.QualityRuleService/CreateQualityRule": {"check": {"not_null": {"columns": ["a"]}}},
+    "/raia.ingest.v1.QualityRuleSetService/ImportQualityRules": {"content": "rules: []"},
+    "/raia.ingest.v1.QualityValidationService/ReleaseDatasetVersion": {"version": 1, "reason": "walk"},
+    "/raia.ingest.v1.QualityValidationService/QuarantineDatasetVersion": {"version": 1, "reason": "walk"},
     "/raia.ingest.v1.ProcessingService/CorrectRouting": {"category": "sales"},
     "/raia.ingest.v1.ProcessingService/StartProcessing": {"processor": "sales"},
     "/raia.ml.v1.PredictionService/Predict": {"rows": [{"a": 1}]},

@@ -11,6 +11,10 @@ TABLES: dict[str, tuple[str, str]] = {
         "id name description file_path file_size file_type schema_info row_count column_count quality_score "
         "uploaded_by created_at updated_at",
     ),
+    "data_quality_reports": (
+        "raia.ingest.v1.DataQualityReport",
+        "id dataset_id missing_values outliers duplicates data_types quality_issues recommendations created_at",
+    ),
     "models": (
         "raia.ml.v1.Model",
         "id name type algorithm framework version status accuracy feature_names training_data_info metadata created_by "

@@ -18,7 +18,7 @@ FORMAT_VERSION = 1
 MOST_RULES = 1000
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # untyped library
     """Plain YAML: dates stay texts, and no node stands for another, since a few could stand for billions."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:

@@ -132,7 +132,7 @@ def _compare_spellings(connection: duckdb.DuckDBPyConnection, alias: str, findin
         return
     groups = connection.execute(
         f"select sum(n) - max(n), list(v order by n desc, v) from (select {alias} v, count(*) n from data "
-        f"where {alias} is not null group by 1) group by lower(regexp_replace(trim(v), '\\s+', ' ', 'g')) "
+        f"where regexp_matches({alias}, '\\S') group by 1) group by lower(regexp_replace(trim(v), '\\s+', ' ', 'g')) "
         "having count(*) > 1 order by 1 desc"
     ).fetchall()
     finding.counts["other_spelling"] = sum(int(count) for count, _ in groups)

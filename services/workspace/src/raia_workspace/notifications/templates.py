@@ -36,6 +36,8 @@ _EXPLAIN, _LLM = "raia.explain.events.v1", "raia.llm.events.v1"
 _WORKSPACE = "raia.workspace.events.v1"
 _GOVERN = "policies.manage"
 """Held by those who answer for what is in production."""
+_RELEASE = "quality.release"
+"""Held by those who may release what is in quarantine."""
 _OPERATE = "operations.manage"
 """Held by those who mend what failed."""
 
@@ -64,6 +66,21 @@ TEMPLATES: tuple[Template, ...] = (
     Template(
         f"{_INGEST}.DatasetProfiled", "profile_failed", "error", "A dataset could not be profiled",
         "The profile of version {version} of the dataset failed.",
+        "dataset", "dataset_id", when={"status": "failed"},
+    ),
+    Template(
+        f"{_INGEST}.DatasetQuarantined", "dataset_quarantined", "warning", "{name} is in quarantine",
+        "Version {version} of {name} may not be used until it is released: {reason}",
+        "dataset", "dataset_id", tell=_RELEASE,
+    ),
+    Template(
+        f"{_INGEST}.DatasetValidated", "validation_failed", "error", "{name} could not be validated",
+        "The rules of version {version} of {name} could not be run.",
+        "dataset", "dataset_id", when={"status": "failed"},
+    ),
+    Template(
+        f"{_INGEST}.DatasetAssessed", "assessment_failed", "error", "{name} could not be assessed",
+        "The quality of version {version} of {name} could not be assessed.",
         "dataset", "dataset_id", when={"status": "failed"},
     ),
     Template(
