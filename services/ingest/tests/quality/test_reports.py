@@ -56,9 +56,7 @@ def test_issues_are_paged_the_gravest_first(rig, analyst, quality):
     assert found.status == "succeeded"
     names = [issue.kind for issue in found.issues]
     while found.next_page_token:
-        found = quality.call(
-            "ListQualityIssues", dataset_id=dataset.id, page_size=2, page_token=found.next_page_token
-        )
+        found = quality.call("ListQualityIssues", dataset_id=dataset.id, page_size=2, page_token=found.next_page_token)
         names += [issue.kind for issue in found.issues]
     assert names[0] == "rule_failed"
     assert len(names) == quality.report(dataset.id).issue_count

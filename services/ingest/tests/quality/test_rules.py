@@ -121,7 +121,8 @@ def test_rules_leave_and_come_back_as_yaml_and_json(rig, analyst, quality):
         ("rules: [{check: {nonsense: {}}}]", "rule 1"),
         ("rules: [{name: x}]", "rule 1"),
         ("rules: [{check: {unique: {columns: []}}}]", "rule 1"),
-        ("rules: [{name: a, check: {unique: {columns: [id]}}}, {name: a, check: {unique: {columns: [age]}}}]", "two rules"),
+        ("rules: [{name: a, check: {unique: {columns: [id]}}}, {name: a, check: {json: 1}}]", "rule 2"),
+        ("rules: [{check: {unique: {columns: [id]}}}, {check: {unique: {columns: [id]}}}]", "two rules"),
         ("a: &a [1]\nrules: [*a, *a]", "anchors"),
         ("rules: !!python/object/apply:os.system ['true']", "line 1"),
     ],
@@ -138,7 +139,12 @@ def test_the_profile_speaks_for_rules_and_the_version_keeps_them(rig, analyst, q
     found = quality.call("SuggestQualityRules", dataset_id=dataset.id, wait="20s")
     assert found.status == "succeeded"
     kinds = {(each.rule.check.WhichOneof("kind"), each.rule.name) for each in found.suggestions}
-    assert {("unique", "unique id"), ("not_null", "not_null age"), ("type", "type mail"), ("range", "range age")} <= kinds
+    assert {
+        ("unique", "unique id"),
+        ("not_null", "not_null age"),
+        ("type", "type mail"),
+        ("range", "range age"),
+    } <= kinds
     assert [each.confidence for each in found.suggestions] == sorted(
         (each.confidence for each in found.suggestions), reverse=True
     )
