@@ -210,6 +210,23 @@ def foreign_report(platform: Platform, token: str) -> str:
         return str(answer.json()["id"])
 
 
+def foreign_recipe(platform: Platform, token: str) -> str:
+    wanted = {"name": "walk", "steps": [{"filter_rows": {"expression": "a > 0"}}]}
+    with platform.client(token) as client:
+        answer = client.post("/api/v1/recipes", json=wanted)
+        assert answer.status_code in (201, 409), answer.text
+        found = answer.json() if answer.status_code == 201 else client.get("/api/v1/recipes").json()["recipes"][0]
+        return str(found["id"])
+
+
+def foreign_recipe_run(platform: Platform, token: str) -> str:
+    recipe, dataset = foreign_recipe(platform, token), foreign_dataset(platform, token)
+    with platform.client(token) as client:
+        answer = client.post(f"/api/v1/recipes/{recipe}/runs", json={"dataset_id": dataset})
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["id"])
+
+
 def foreign_quality_rule(platform: Platform, token: str) -> str:
     wanted = {"dataset_id": foreign_dataset(platform, token), "check": {"not_null": {"columns": ["a"]}}}
     with platform.client(token) as client:
@@ -236,8 +253,16 @@ def foreign_quality_report(platform: Platform, token: str) -> str:
         return str(answer.json()["id"])
 
 
+def foreign_upload(platform: Platform, token: str) -> str:
+    with platform.client(token) as client:
+        answer = client.post("/api/v1/uploads", json={"filename": "walk.csv"})
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+
 RESOURCES: dict[str, Callable[[Platform, str], str]] = {
     "dataset": foreign_dataset,
+    "upload": foreign_upload,
     "quality_rule": foreign_quality_rule,
     "dataset_validation": foreign_validation,
     "data_quality_report": foreign_quality_report,
@@ -248,6 +273,8 @@ RESOURCES: dict[str, Callable[[Platform, str], str]] = {
     "notification": foreign_notification,
     "export_job": foreign_export,
     "document": foreign_document,
+    "recipe": foreign_recipe,
+    "recipe_run": foreign_recipe_run,
     "user": foreign_user,
 }
 
@@ -293,12 +320,21 @@ def test_absent_and_foreign_resources_look_the_same(
 
 
 VALID: dict[str, dict[str, Any]] = {
+    "/raia.ingest.v1.ChartService/DrawDatasetChart": {"type": "bar", "columns": ["a"]},
     "/raia.ingest.v1.QualityRuleService/CreateQualityRule": {"check": {"not_null": {"columns": ["a"]}}},
     "/raia.ingest.v1.QualityRuleSetService/ImportQualityRules": {"content": "rules: []"},
     "/raia.ingest.v1.QualityValidationService/ReleaseDatasetVersion": {"version": 1, "reason": "walk"},
     "/raia.ingest.v1.QualityValidationService/QuarantineDatasetVersion": {"version": 1, "reason": "walk"},
+    "/raia.ingest.v1.DatasetVersionService/CreateDatasetFromPart": {"part": "walk"},
+    "/raia.ingest.v1.UploadService/SignUploadPart": {"number": 1},
+    "/raia.ingest.v1.AttachmentService/GetAttachment": {"id": UNKNOWN},
+    "/raia.ingest.v1.AttachmentService/DownloadAttachment": {"id": UNKNOWN},
+    "/raia.ingest.v1.AttachmentService/DeleteAttachment": {"id": UNKNOWN},
     "/raia.ingest.v1.ProcessingService/CorrectRouting": {"category": "sales"},
     "/raia.ingest.v1.ProcessingService/StartProcessing": {"processor": "sales"},
+    "/raia.ingest.v1.RecipeRunService/RunRecipe": {"dataset_id": UNKNOWN},
+    "/raia.ingest.v1.RecipeRunService/CreateRecipeBinding": {"dataset_id": UNKNOWN},
+    "/raia.ingest.v1.RecipeRunService/DeleteRecipeBinding": {"id": UNKNOWN},
     "/raia.ml.v1.PredictionService/Predict": {"rows": [{"a": 1}]},
     "/raia.explain.v1.FairnessService/AnalyzeFairness": {"protected_attributes": [{"name": "a"}]},
     "/raia.explain.v1.FairnessService/GetFairnessReport": {"model_id": UNKNOWN},

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from raia.ingest.v1 import dataset_pb2
 from raia_kit.filtering import QueryFields
-from sqlalchemy import BigInteger, Column, DateTime, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, DateTime, Double, Integer, MetaData, Table, Text
 from sqlalchemy.dialects.postgresql import UUID as SqlUuid
 from sqlalchemy.orm import Session
 
@@ -28,6 +28,8 @@ DATASET = Table(
     Column("updated_at", DateTime(timezone=True), nullable=False),
     Column("status", Text, nullable=False),
     Column("project_id", SqlUuid(as_uuid=True)),
+    Column("quality_score", Double),
+    Column("quality_gate", Text, nullable=False),
     prefixes=["temporary"],
 )
 
@@ -50,6 +52,8 @@ def rows(count: int) -> list[dict[str, Any]]:
             "updated_at": EPOCH + timedelta(microseconds=number % 11),
             "status": "ready" if number % 2 else "failed",
             "project_id": PROJECTS[number % 3],
+            "quality_score": None if number % 4 == 0 else number % 10 / 10,
+            "quality_gate": "",
         }
         for number in range(count)
     ]

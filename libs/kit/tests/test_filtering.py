@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from raia.ingest.v1 import dataset_pb2
 from raia_kit.contract import ContractError
 from raia_kit.errors import InvalidArgument
-from raia_kit.filtering import QueryFields
+from raia_kit.filter_values import Kind
+from raia_kit.filtering import QueryFields, condition
 from sqlalchemy import Column, Integer, MetaData, SmallInteger, Table, Text, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 ROWS = rows(120)
 TIME = "2026-01-31T12:00:00Z"
 FILTERABLE = (
-    "column_count, created_at, description, file_size, file_type, name, project_id, row_count, status, updated_at, "
+    "column_count, created_at, description, file_size, file_type, name, project_id, quality_gate, quality_score, "
+    "row_count, status, updated_at, "
     "uploaded_by"
 )
 
@@ -285,3 +287,16 @@ def test_integers_are_bounded_by_their_column() -> None:
     for text in ("row_count = 32768", "file_size = 2147483648"):
         with pytest.raises(InvalidArgument, match="lies between"):
             fields.where(text)
+
+
+@pytest.mark.fast
+def test_any_columns_can_be_filtered_by_and_odd_names_stand_in_backquotes() -> None:
+    columns = {"unit price": Column("c0", Integer), "order": Column("c1", Text)}
+    order = frozenset({"=", "!=", ":", "<", "<=", ">", ">="})
+    kinds = {"unit price": Kind("number", order), "order": Kind("text", order)}
+    found = condition('`unit price` > 2.5 AND NOT (order : "x" OR order = null)', columns, kinds, list(columns))
+    assert str(found).startswith("c0 > :c0_1 AND ")
+    assert str(condition(" ", columns, kinds, list(columns))) == "true"
+    with pytest.raises(InvalidArgument) as refused:
+        condition("`unit  price` > 2", columns, kinds, list(columns))
+    assert refused.value.metadata == {"field": "unit  price", "position": "1"}
