@@ -17,14 +17,14 @@ from raia.auth.v1 import access_pb2
 from raia.ingest.v1 import (
     attachment_service_pb2,
     attachment_service_pb2_grpc,
-    upload_service_pb2,
-    upload_service_pb2_grpc,
-    version_service_pb2_grpc,
     dataset_pb2,
     dataset_service_pb2,
     dataset_service_pb2_grpc,
     profile_service_pb2_grpc,
     reader_service_pb2_grpc,
+    upload_service_pb2,
+    upload_service_pb2_grpc,
+    version_service_pb2_grpc,
 )
 from raia_ingest.bootstrap import build
 from raia_ingest.settings import IngestSettings

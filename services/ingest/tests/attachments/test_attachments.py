@@ -64,14 +64,20 @@ def test_what_is_taken_off_says_nothing_more(rig, described):
     request = pb2.DeleteAttachmentRequest(dataset_id=dataset.id, id=attachment.id)
     rig.attachments.DeleteAttachment(request, metadata=person.metadata)
     assert set(descriptions(rig.get(person, dataset.id)).values()) == {""}
-    listed = rig.attachments.ListAttachments(pb2.ListAttachmentsRequest(dataset_id=dataset.id), metadata=person.metadata)
+    listed = rig.attachments.ListAttachments(
+        pb2.ListAttachmentsRequest(dataset_id=dataset.id), metadata=person.metadata
+    )
     assert not listed.attachments
-    assert failure_of(lambda: rig.attachments.DeleteAttachment(request, metadata=person.metadata)).code is CODE.NOT_FOUND
+    assert (
+        failure_of(lambda: rig.attachments.DeleteAttachment(request, metadata=person.metadata)).code is CODE.NOT_FOUND
+    )
 
 
 def test_documents_are_listed_and_come_back_as_they_came(rig, described):
     person, dataset, attachment = described
-    listed = rig.attachments.ListAttachments(pb2.ListAttachmentsRequest(dataset_id=dataset.id), metadata=person.metadata)
+    listed = rig.attachments.ListAttachments(
+        pb2.ListAttachmentsRequest(dataset_id=dataset.id), metadata=person.metadata
+    )
     assert [found.id for found in listed.attachments] == [attachment.id]
     request = pb2.GetAttachmentRequest(dataset_id=dataset.id, id=attachment.id)
     assert rig.attachments.GetAttachment(request, metadata=person.metadata) == attachment

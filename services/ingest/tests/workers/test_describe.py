@@ -57,7 +57,9 @@ def test_prose_describes_no_fields(tmp_path: Path) -> None:
 
 
 def test_several_names_share_a_description(tmp_path: Path) -> None:
-    found = fields(tmp_path, '- **`Begin`,`End`**: First and last day (of class `"Date"`).\n- `a` and `b`: Two.\n', "a.md")
+    found = fields(
+        tmp_path, '- **`Begin`,`End`**: First and last day (of class `"Date"`).\n- `a` and `b`: Two.\n', "a.md"
+    )
     assert found["Begin"] == found["End"] == 'First and last day (of class "Date").'
     assert found["a"] == found["b"] == "Two."
 

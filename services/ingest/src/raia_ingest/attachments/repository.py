@@ -70,9 +70,7 @@ class AttachmentRepository:
         unit.session.execute(
             update(dataset)
             .where(dataset.c.id == dataset_id)
-            .values(
-                column_descriptions=dict(descriptions), revision=dataset.c.revision + 1, updated_at=func.now()
-            )
+            .values(column_descriptions=dict(descriptions), revision=dataset.c.revision + 1, updated_at=func.now())
         )
         versions = select(dataset_version.c.version, dataset_version.c.schema_info).where(
             dataset_version.c.dataset_id == dataset_id, dataset_version.c.schema_info.is_not(None)

@@ -69,11 +69,9 @@ class AttachmentService:
         with self._objects.materialise(stored.key) as path:
             arguments = {"path": str(path), "filename": filename}
             read = self._pool.run(_DESCRIBE, arguments, time_limit=_SECONDS, share=str(call.org_id))
-        return self._commit(call, final_unit(), checked[0], filename, stored, read)
+        return self._commit(call, checked[0], filename, stored, read)
 
-    def _store(
-        self, call: Call, intake: Intake[attachment_service_pb2.UploadAttachmentMetadata]
-    ) -> StoredObject:
+    def _store(self, call: Call, intake: Intake[attachment_service_pb2.UploadAttachmentMetadata]) -> StoredObject:
         try:
             stored = self._objects.put_stream(call.org_id, intake.chunks(), max_bytes=_MOST_BYTES)
         except InvalidArgument as error:
@@ -85,8 +83,9 @@ class AttachmentService:
         return stored
 
     def _commit(
-        self, call: Call, unit: UnitOfWork, dataset_id: UUID, filename: str, stored: StoredObject, read: dict[str, Any]
+        self, call: Call, dataset_id: UUID, filename: str, stored: StoredObject, read: dict[str, Any]
     ) -> Shown:
+        unit = final_unit()
         dataset = self._datasets.lock(unit, dataset_id)
         if dataset is None:
             raise NotFound.of("dataset", dataset_id)

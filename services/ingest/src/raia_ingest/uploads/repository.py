@@ -11,7 +11,7 @@ from raia_kit.database import UnitOfWork
 from raia_kit.filtering import QueryFields
 from raia_kit.ids import new_id
 from raia_kit.pagination import ListRequest, list_page
-from sqlalchemy import Row, case, func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from raia_ingest.uploads.domain import COMPLETING, EXPIRED, OPEN, Part, UploadSession
@@ -81,7 +81,7 @@ class UploadRepository:
         yield from unit.session.execute(query.where(_STATUS.in_([OPEN, COMPLETING]))).scalars()
 
 
-def _session(row: Row[Any]) -> UploadSession:
+def _session(row: Any) -> UploadSession:
     return UploadSession(
         id=row.id,
         created_by=row.created_by,

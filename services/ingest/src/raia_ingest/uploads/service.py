@@ -64,9 +64,7 @@ class PartedUploadService:
         self._access, self._changes, self._settings = access, changes, settings
         jobs.task(ASSEMBLE_JOB, time_limit=_TIME_LIMIT, on_failed=self._failed, on_cancelled=self._cancelled)(self.run)
 
-    def create(
-        self, call: Call, unit: UnitOfWork, request: upload_service_pb2.CreateUploadRequest
-    ) -> UploadSession:
+    def create(self, call: Call, unit: UnitOfWork, request: upload_service_pb2.CreateUploadRequest) -> UploadSession:
         """Opens an upload; raises ``TooLarge``, ``NotFound`` and ``PermissionDenied`` for the project."""
         project_id = UUID(request.project_id) if request.project_id else None
         require_project(self._access, call, project_id)
@@ -141,7 +139,7 @@ class PartedUploadService:
         return part
 
     def sign_part(self, call: Call, upload_id: UUID, number: int) -> tuple[str, datetime]:
-        """An address that takes a part directly, and when that ends; raises ``UploadClosed``, ``SigningUnavailable``."""
+        """An address that takes a part directly, and its end; raises ``UploadClosed``, ``SigningUnavailable``."""
         lasts = timedelta(seconds=self._settings.signed_address_seconds)
         url = self._objects.sign_staged(upload_id, str(number), lasts)
         if url is None:
@@ -206,9 +204,7 @@ class PartedUploadService:
             locked = self._uploads.find(unit, upload_id, lock=True)
             if locked is not None and locked.status == COMPLETING:
                 made = self._versions.make(unit, upload, None, job.user_id)
-                self._uploads.change(
-                    unit, upload_id, status=COMPLETED, dataset_id=made.id, version=made.version.number
-                )
+                self._uploads.change(unit, upload_id, status=COMPLETED, dataset_id=made.id, version=made.version.number)
             unit.after_commit(self._changes.notify)
         if found.direct:
             self._objects.delete_staged(found.id)

@@ -166,7 +166,7 @@ class VersionService:
 
 
 def span_of(wanted: str, size: int) -> tuple[int, int]:
-    """Start and end of the range that a Range header names; the whole file when it names none that can be served here."""
+    """Start and end of the range that a Range header names; the whole file when it names none that is served here."""
     match = _RANGE.match(wanted.replace(" ", ""))
     if match is None:
         return 0, size

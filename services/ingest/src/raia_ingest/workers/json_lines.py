@@ -94,7 +94,8 @@ class JsonLinesSource:
 
     def _parse(self, line: bytes, number: int, repairs: dict[int, list[Entry]]) -> dict[str, Any] | None:
         try:
-            value, entries = _loads(line), []
+            value = _loads(line)
+            entries: list[Entry] = []
         except (ValueError, RecursionError):
             value, entries = _mended(line)
         if not isinstance(value, dict):

@@ -1,6 +1,7 @@
 """Unpacks archives to the table inside: never under a name that an archive gives, and not more than allowed."""
 
 import bz2
+import errno
 import gzip
 import lzma
 import tarfile
@@ -38,6 +39,7 @@ _STREAMS: dict[Format, Callable[[Path], Any]] = {
     Format.XZ: lzma.LZMAFile,
     Format.ZSTANDARD: zstd.ZstdFile,
 }
+_NOT_THE_FILES_FAULT = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENOMEM)
 _DAMAGE = (
     zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, zstd.ZstdError, EOFError, OSError, ValueError,
     NotImplementedError, RuntimeError,
@@ -100,7 +102,7 @@ def _damage(filename: str) -> Iterator[None]:
     try:
         yield
     except _DAMAGE as error:
-        if isinstance(error, OSError) and error.errno is not None:
+        if isinstance(error, OSError) and error.errno in _NOT_THE_FILES_FAULT:
             raise
         if "password" in str(error).lower() or "encrypted" in str(error).lower():
             raise errors.encrypted(filename) from error

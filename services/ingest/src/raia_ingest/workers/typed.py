@@ -78,7 +78,10 @@ class TypedSource:
         if self._rows * width > MOST_CELLS:
             raise errors.too_large(MOST_CELLS, "the file claims to hold more cells than can be read", "cells")
         naming = Headers()
-        self._headers = [naming.name(name, position) for position, name in enumerate(self._schema.names)]
+        try:
+            self._headers = [naming.name(name, position) for position, name in enumerate(self._schema.names)]
+        except UnicodeDecodeError as error:
+            raise errors.corrupt(filename, "the names of its columns are no text") from error
         self._columns = {
             header.name: column_of(self._schema.field(position).type) for position, header in enumerate(self._headers)
         }
@@ -116,10 +119,11 @@ class TypedSource:
         names = [header.name for header in self._headers]
         try:
             for batch in self._batches():
+                batch.validate(full=True)  # what a file says of its own buffers may be wrong, and its texts no text
                 if batch.num_rows:
                     self.ledger.take(batch.num_rows)
                     yield Block(batch.num_rows, dict(zip(names, batch.columns, strict=True)))
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise errors.corrupt(self._filename, "one of its pages is broken") from error
 
 
