@@ -6,6 +6,7 @@ from google.protobuf.json_format import MessageToDict
 from raia.ingest.v1 import reader_service_pb2
 
 from ..rig import failure_of, wait_until
+from ..rig import pb2 as datasets
 from .calls import Quality
 
 CODE = grpc.StatusCode
@@ -194,3 +195,16 @@ def test_validations_are_listed_with_filter_and_order(rig, analyst, quality):
     listed = quality.call("ListDatasetValidations", dataset_id=dataset.id, filter="passed = false").validations
     assert [each.failing_row_count for each in listed] == [2]
     assert MessageToDict(listed[0])["results"][0]["rule"]["check"] == {"unique": {"columns": ["id"]}}
+
+
+def test_deleting_the_dataset_ends_what_is_under_way(rig, analyst, quality):
+    content = "a,b\n" + "".join(f"{n},text {n}\n" for n in range(300_000))
+    dataset = rig.ready(analyst, content)
+    rules = [{"name": f"{n}", "check": {"pattern": {"column": "b", "pattern": f"(t|e|x)*{n}.*"}}} for n in range(40)]
+    validation = quality.call("ValidateDataset", id=dataset.id, rules=rules)
+    report = quality.call("AssessDataset", dataset_id=dataset.id)
+    rig.datasets.DeleteDataset(datasets.DeleteDatasetRequest(id=dataset.id), metadata=analyst.metadata)
+    for table, key in (("dataset_validation", validation.id), ("data_quality_report", report.id)):
+        query = f"select status from {table} where id = %s"
+        wait_until(lambda query=query, key=key: rig.rows(query, key)[0][0] == "cancelled")
+    assert failure_of(lambda: quality.call("GetDatasetValidation", id=validation.id)).code is CODE.NOT_FOUND

@@ -10,6 +10,8 @@ from raia_ingest.datasets.upload import UploadService
 from raia_ingest.ground import Ground, Room
 from raia_ingest.derived.repository import DerivedJobs
 from raia_ingest.profiles.repository import ProfileRepository
+from raia_ingest.quality_reports.repository import QualityReportRepository
+from raia_ingest.quality_validations.repository import QualityValidationRepository
 from raia_ingest.reports.repository import ReportRepository
 from raia_ingest.rows.preview import PreviewService
 
@@ -34,7 +36,9 @@ def assemble(ground: Ground) -> Room:
         pool=ground.at_once,
         changes=ground.changes,
     )
-    derived = DerivedJobs(ProfileRepository(), ReportRepository())
+    derived = DerivedJobs(
+        ProfileRepository(), ReportRepository(), QualityReportRepository(), QualityValidationRepository()
+    )
     datasets = DatasetService(ground.datasets, derived, runtime.jobs, runtime.access)
     described = dataset_service_pb2.DESCRIPTOR.services_by_name["DatasetService"]
     return Room(

@@ -1,6 +1,6 @@
 """What is derived from versions, in PostgreSQL: one table a kind, all of the same shape."""
 
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import orjson
@@ -12,10 +12,18 @@ from sqlalchemy.dialects.postgresql import insert
 from raia_ingest.derived.domain import CANCELLED, FAILED, PENDING, RUNNING, SUCCEEDED, Derived
 
 
+class WorkRepository(Protocol):
+    """Knows work on versions of datasets."""
+
+    def jobs_under_way(self, unit: UnitOfWork, dataset_id: UUID) -> list[int]:
+        """The jobs that work on versions of a dataset now."""
+        ...
+
+
 class DerivedJobs:
     """The jobs of several kinds."""
 
-    def __init__(self, *repositories: "DerivedRepository") -> None:
+    def __init__(self, *repositories: WorkRepository) -> None:
         self._repositories = repositories
 
     def jobs_under_way(self, unit: UnitOfWork, dataset_id: UUID) -> list[int]:

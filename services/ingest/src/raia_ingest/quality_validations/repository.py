@@ -76,6 +76,11 @@ class QualityValidationRepository:
         row = unit.session.execute(query.with_for_update(of=table) if lock else query).first()
         return _validation(row) if row is not None else None
 
+    def of_job(self, unit: UnitOfWork, validation_id: UUID) -> Validation | None:
+        """One validation, of a deleted dataset too: its job has to come to an end."""
+        row = unit.session.execute(select(table).where(table.c.id == validation_id)).first()
+        return _validation(row) if row is not None else None
+
     def project_of(self, unit: UnitOfWork, validation_id: UUID) -> tuple[UUID | None] | None:
         """The project of a validation's dataset, as a tuple; None when there is no such validation."""
         query = _validations().add_columns(dataset.c.project_id).where(table.c.id == validation_id)

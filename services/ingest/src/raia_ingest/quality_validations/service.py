@@ -208,18 +208,19 @@ class QualityValidationService:
         unit.after_commit(self._changes.notify)
 
     def _failed(self, unit: UnitOfWork, record: JobRecord, error: RaiaError) -> None:
-        validation = self._validations.find(unit, _subject(record))
+        validation = self._validations.of_job(unit, _subject(record))
         dataset = self._datasets.lock(unit, validation.dataset_id) if validation is not None else None
         if validation is not None and dataset is not None:
-            gate = self._gates.unjudged(
-                unit, dataset, validation.version, f"its rules could not be run: {error.message}"[:2000]
-            )
+            why = f"its rules could not be run: {error.message}"[:2000]
+            gate = self._gates.unjudged(unit, dataset, validation.version, why)
             if self._validations.fail(unit, validation.id, error.message, gate):
                 events.validated(unit, dataset, validation, FAILED)
+        elif validation is not None:
+            self._validations.fail(unit, validation.id, error.message, "")
         unit.after_commit(self._changes.notify)
 
     def _cancelled(self, unit: UnitOfWork, record: JobRecord) -> None:
-        validation = self._validations.find(unit, _subject(record))
+        validation = self._validations.of_job(unit, _subject(record))
         dataset = self._datasets.lock(unit, validation.dataset_id) if validation is not None else None
         if validation is not None and dataset is not None:
             self._end_cancelled(unit, dataset, validation)
