@@ -122,6 +122,11 @@ import sys, time, json
 import pandas as pd
 from valentine import valentine_match
 from valentine.algorithms import Coma
+from valentine.algorithms.coma.similarity import tfidf
+try:
+    tfidf._english_stopwords()
+except LookupError:  # the word lists of nltk are a download of their own
+    tfidf._english_stopwords = lambda: frozenset("a an and are as at be by for from in is it of on or the to with".split())
 source, target, out = sys.argv[1:4]
 left = pd.read_csv(source).head(200)
 right = pd.read_csv(target)

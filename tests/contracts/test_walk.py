@@ -260,6 +260,40 @@ def foreign_upload(platform: Platform, token: str) -> str:
         return str(answer.json()["id"])
 
 
+def foreign_schema(platform: Platform, token: str) -> str:
+    with platform.client(token) as client:
+        fields = [{"name": "a", "key": True}, {"name": "b"}]
+        answer = client.post(
+            "/api/v1/target-schemas",
+            json={"name": f"walk {secrets.token_hex(4)}", "entities": [{"name": "WALK", "fields": fields}]},
+        )
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+
+def foreign_mapping(platform: Platform, token: str) -> str:
+    dataset, schema = foreign_dataset(platform, token), foreign_schema(platform, token)
+    with platform.client(token) as client:
+        answer = client.post(f"/api/v1/datasets/{dataset}/mappings", json={"schema_id": schema})
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["id"])
+
+
+def foreign_mapping_run(platform: Platform, token: str) -> str:
+    mapping = foreign_mapping(platform, token)
+    deadline = time.monotonic() + 60
+    with platform.client(token) as client:
+        while client.get(f"/api/v1/mappings/{mapping}").json()["status"] in ("pending", "running"):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        decided = {"decisions": [{"column": "a", "decision": "correct", "field": "WALK.a"}]}
+        answer = client.post(f"/api/v1/mappings/{mapping}:decide", json=decided)
+        assert answer.status_code == 200, answer.text
+        answer = client.post(f"/api/v1/mappings/{mapping}/runs", json={})
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["id"])
+
+
 RESOURCES: dict[str, Callable[[Platform, str], str]] = {
     "dataset": foreign_dataset,
     "upload": foreign_upload,
@@ -276,6 +310,9 @@ RESOURCES: dict[str, Callable[[Platform, str], str]] = {
     "recipe": foreign_recipe,
     "recipe_run": foreign_recipe_run,
     "user": foreign_user,
+    "target_schema": foreign_schema,
+    "mapping": foreign_mapping,
+    "mapping_run": foreign_mapping_run,
 }
 
 
@@ -340,6 +377,11 @@ VALID: dict[str, dict[str, Any]] = {
     "/raia.explain.v1.FairnessService/GetFairnessReport": {"model_id": UNKNOWN},
     "/raia.explain.v1.FairnessService/WatchFairnessReport": {"model_id": UNKNOWN},
     "/raia.explain.v1.FairnessService/CancelFairnessReport": {"model_id": UNKNOWN},
+    "/raia.ingest.v1.MappingService/DecideMapping": {"decisions": [{"column": "a", "decision": "none"}]},
+    "/raia.ingest.v1.MappingService/ImportMapping": {"document": {"format": "raia.mapping.v1"}},
+    "/raia.ingest.v1.MappingRunService/ResolveReviewItem": {"item_id": UNKNOWN, "action": "dismiss"},
+    "/raia.ingest.v1.TargetSchemaService/CreateTargetSchema": {"name": "a", "entities": [{"name": "A"}]},
+    "/raia.ingest.v1.TargetSchemaService/ImportTargetSchema": {"name": "a", "format": "csv", "content": "a"},
 }
 """Whatever else a request needs to be valid, by rpc."""
 

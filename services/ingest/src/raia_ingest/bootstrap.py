@@ -8,8 +8,8 @@ from raia_kit.housekeeping import Housekeeping
 from raia_kit.runtime import Runtime
 from raia_kit.service import Service
 
-from raia_ingest.changes import Changes
 from raia_ingest.attachments import assembly as attachments
+from raia_ingest.changes import Changes
 from raia_ingest.charts import assembly as charts
 from raia_ingest.datasets import assembly as datasets
 from raia_ingest.datasets.arrivals import Arrivals
@@ -17,6 +17,8 @@ from raia_ingest.datasets.making import VersionMaker
 from raia_ingest.datasets.reading import FileReader, ReadJobs
 from raia_ingest.datasets.repository import DatasetRepository
 from raia_ingest.ground import Ground, Room
+from raia_ingest.mapping import assembly as mapping
+from raia_ingest.mapping_runs import assembly as mapping_runs
 from raia_ingest.processing import assembly as processing
 from raia_ingest.profiles import assembly as profiles
 from raia_ingest.profiles.repository import ProfileRepository
@@ -28,6 +30,7 @@ from raia_ingest.reports import assembly as reports
 from raia_ingest.rows import assembly as rows
 from raia_ingest.scratch import clear_scratch
 from raia_ingest.settings import IngestSettings
+from raia_ingest.target_schemas import assembly as target_schemas
 from raia_ingest.uploads import assembly as uploads
 from raia_ingest.versions import assembly as versions
 
@@ -44,6 +47,9 @@ ROOMS = (
     rows,
     versions,
     uploads,
+    mapping,
+    mapping_runs,
+    target_schemas,
 )
 """Every resource of the service; each has an ``assemble``."""
 

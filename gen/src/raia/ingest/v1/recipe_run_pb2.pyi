@@ -242,6 +242,7 @@ class SourceRecord(_message.Message):
     SHEET_FIELD_NUMBER: _builtins.int
     RECORD_FIELD_NUMBER: _builtins.int
     RECIPE_RUN_IDS_FIELD_NUMBER: _builtins.int
+    MEMBER_FIELD_NUMBER: _builtins.int
     dataset_id: _builtins.str
     """The dataset that the file was uploaded to."""
     version: _builtins.int
@@ -256,6 +257,8 @@ class SourceRecord(_message.Message):
     """The record's number in the file or sheet, from 1, the header not counted; 0 when more records were rejected before it
     than the ledger names.
     """
+    member: _builtins.str
+    """The file within an archive, with the archives around it: names joined by "/"; empty when there was none."""
     @_builtins.property
     def recipe_run_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The runs that it went through, in order."""
@@ -270,10 +273,11 @@ class SourceRecord(_message.Message):
         sheet: _builtins.str = ...,
         record: _builtins.int = ...,
         recipe_run_ids: _abc.Iterable[_builtins.str] | None = ...,
+        member: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_id", b"dataset_id", "filename", b"filename", "recipe_run_ids", b"recipe_run_ids", "record", b"record", "row", b"row", "sheet", b"sheet", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_id", b"dataset_id", "filename", b"filename", "member", b"member", "recipe_run_ids", b"recipe_run_ids", "record", b"record", "row", b"row", "sheet", b"sheet", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

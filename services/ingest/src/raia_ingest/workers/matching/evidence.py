@@ -64,6 +64,10 @@ class Schema:
         ]
         self.vocabulary = Vocabulary.of(told)
         self.name_lists = self.vocabulary.lists(self.names)
+        # A column may be named with the entity: vehicle value is the value of VEHICLES.
+        self.full_lists = self.vocabulary.lists(
+            [tuple(dict.fromkeys((*name, *entity))) for name, entity in zip(self.names, entities, strict=True)]
+        )
         self.told_lists = self.vocabulary.lists(told)
         self.rarity = self._rarity(told)
         self.name_rarity = self._rarity(self.names)
@@ -178,7 +182,7 @@ class Evidence:
         place = {word: at for at, word in enumerate(ours)}
         table = word_table(ours, schema.vocabulary.words)
         weights, telling = self._word_weights(schema.name_rarity), self._word_weights(schema.rarity)
-        in_names = np.stack([schema.name_lists.maximum(row) for row in table])
+        in_names = np.stack([schema.full_lists.maximum(row) for row in table])
         in_told = np.stack([schema.told_lists.maximum(row) for row in table])
         for at, words in enumerate(self.names):
             rows = [place[word] for word in words]

@@ -1,12 +1,15 @@
 """What is matched: the columns of a table with what their values show, and the fields of a schema."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property, lru_cache
 from typing import Any
 
 from raia_ingest.workers.matching.words import name_words, text_stems
 
+_OTHERS = re.compile(r"[\W_]+")
 _MOST_LISTED = 60
 _LONGEST_CODE, _LONGEST_LABEL = 40, 60
 _EMPTY = frozenset({"", "na", "n a", "none", "null", "nan", "unknown", "not reported", "missing", "not available"})
@@ -59,12 +62,12 @@ class SourceColumn:
     mean_length: float = 0.0
     """Of the values as text, in characters."""
 
-    @property
+    @cached_property
     def listed(self) -> tuple[tuple[str, int], ...]:
         """The values that tell something, at most 60."""
         return tuple((value, count) for value, count in self.values if plain(value) not in _EMPTY)[:_MOST_LISTED]
 
-    @property
+    @cached_property
     def kind(self) -> Kind:
         """What sort of values it holds."""
         if not self.present or self.type == "null":
@@ -107,7 +110,7 @@ class TargetField:
         """``ENTITY.field``; the bare name in a schema without entities."""
         return f"{self.entity}.{self.name}" if self.entity else self.name
 
-    @property
+    @cached_property
     def kind(self) -> Kind:
         """What sort of values it holds, by its type, its values, else its words."""
         if self.key or self.references or self.type == "uuid":
@@ -139,10 +142,10 @@ class TargetField:
         return Kind.TEXT if self.type in {"string", "text"} else Kind.UNKNOWN
 
 
+@lru_cache(maxsize=131_072)
 def plain(value: str) -> str:
     """A value in lower case with every run of other than letters and digits as one blank."""
-    lowered = value.casefold()
-    return " ".join("".join(letter if letter.isalnum() else " " for letter in lowered).split())
+    return _OTHERS.sub(" ", value.casefold()).strip()
 
 
 def source_columns(found: Sequence[Mapping[str, Any]]) -> list[SourceColumn]:

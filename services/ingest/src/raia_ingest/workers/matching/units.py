@@ -99,8 +99,11 @@ def unit_named(name: str) -> Unit | None:
     return UNITS.get(name.strip().lower().replace("²", "2").replace("³", "3").replace("/", "").replace("°", ""))
 
 
-def unit_in_name(name: str) -> tuple[Unit | None, int]:
-    """The unit that ends a name (``size_cm``, ``age_in_months``, ``height (ft)``), and how many words tell it."""
+def unit_in_name(name: str, expected: Unit | None = None) -> tuple[Unit | None, int]:
+    """The unit that ends a name (``size_cm``, ``age_in_months``, ``height (ft)``), and how many words tell it.
+
+    Single letters (``depth_m``) are units only where one of the dimension of ``expected`` makes sense.
+    """
     words = name_words(name)
     if len(words) < 2:
         return None, 0
@@ -108,7 +111,8 @@ def unit_in_name(name: str) -> tuple[Unit | None, int]:
     if unit is None:
         return None, 0
     stated = len(words) > 2 and words[-2] == "in"
-    if words[-1] in _TOO_SHORT and not stated and not name.rstrip().endswith((")", "]")):
+    likely = stated or name.rstrip().endswith((")", "]"))
+    if words[-1] in _TOO_SHORT and not likely and (expected is None or expected.dimension != unit.dimension):
         return None, 0
     return unit, 2 if stated else 1
 

@@ -70,6 +70,9 @@ province state region|birth born|household home|occupation job profession|hazard
 unit measure|family surname last|given first|marital civil|cause reason|depth thickness
 """.replace("\n", "|")
 
+_LINKS = frozenset(
+    {"a", "an", "and", "as", "at", "by", "for", "from", "in", "is", "of", "on", "or", "the", "to", "with"}
+)
 _STOP = frozenset({
     "a", "an", "and", "are", "as", "at", "be", "by", "for", "from", "has", "have", "in", "is", "it", "its", "of",
     "on", "or", "that", "the", "their", "this", "to", "was", "were", "which", "whether", "with", "used", "use",
@@ -112,7 +115,7 @@ def name_words(name: str) -> tuple[str, ...]:
 def name_stems(name: str) -> tuple[str, ...]:
     """The stems of a name's words, without those that say nothing, unless there are no others."""
     words = name_words(name)
-    telling = [word for word in words if word not in _STOP and not (word.isdigit() and len(words) > 1)]
+    telling = [word for word in words if word not in _LINKS and not (word.isdigit() and len(words) > 1)]
     return tuple(stem(word) for word in (telling or words))
 
 

@@ -1,0 +1,1 @@
+"""Schemas that datasets are mapped to."""
