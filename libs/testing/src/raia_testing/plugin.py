@@ -6,6 +6,7 @@
 | ``service_database`` | function | a function: service names → ``ServiceDatabase``, fresh and migrated |
 | ``sample_database`` | function | the ``ServiceDatabase`` of a service that has the kit's tables alone |
 | ``redis_url``, ``kafka_bootstrap``, ``s3_url`` | session | where the server is |
+| ``spark_packages`` | session | the folder of pyspark, empty when it is installed |
 | ``s3_options``, ``s3_bucket`` | session, function | ``objects_options`` for the S3 server, a new bucket's name |
 """
 
@@ -80,6 +81,14 @@ def s3_url() -> Iterator[str]:
 
     with servers.s3() as endpoint:
         yield endpoint
+
+
+@pytest.fixture(scope="session")
+def spark_packages() -> str:
+    """Folder of the packages that run Spark; empty when they are installed."""
+    from raia_testing import servers
+
+    return servers.spark_packages()
 
 
 @pytest.fixture(scope="session")

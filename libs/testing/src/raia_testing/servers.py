@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import importlib.util
 import shutil
 import socket
 import subprocess
@@ -23,6 +24,7 @@ _INSTALL = {
     "redis": "apt-get install -y redis-server",
     "kafka": "apt-get install -y openjdk-17-jre-headless maven",
     "s3": "uv sync --all-groups",
+    "spark": "apt-get install -y openjdk-17-jre-headless",
 }
 
 # 4.1.0 is the newest whose artifacts all resolve.
@@ -33,6 +35,8 @@ _POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0
 <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version></dependency>
 </dependencies></project>
 """
+# The newest for which the connector to Kafka resolves, too.
+_SPARK_VERSION = "4.0.0"
 _BROKER = """process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
@@ -80,6 +84,31 @@ def kafka() -> Iterator[str]:
         subprocess.run(storage, check=True, capture_output=True, cwd=folder)  # noqa: S603
         with _started("kafka", [*base, "kafka.Kafka", str(properties)], folder, port, 60):
             yield f"127.0.0.1:{port}"
+
+
+def spark_packages() -> str:
+    """Folder of the packages pyspark and py4j, fetched once; empty when they are installed."""
+    if shutil.which("java") is None:
+        missing("spark", _INSTALL["spark"], "java is not installed")
+    if importlib.util.find_spec("pyspark") is not None:
+        return ""
+    folder = TestSettings().cache / f"pyspark-{_SPARK_VERSION}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with Path(f"{folder}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if folder.is_dir():
+            return str(folder)
+        uv = shutil.which("uv") or shutil.which("uv", path=".tools/bin")
+        if uv is None:
+            missing("spark", "pip install uv", "uv is not there to fetch pyspark")
+        draft = Path(f"{folder}.new")
+        shutil.rmtree(draft, ignore_errors=True)
+        wanted = ["--python", sys.executable, "--target", str(draft), f"pyspark=={_SPARK_VERSION}"]
+        done = subprocess.run([uv, "pip", "install", "-q", *wanted], capture_output=True, text=True, check=False)  # noqa: S603
+        if done.returncode != 0:
+            missing("spark", _INSTALL["spark"], f"pyspark could not be fetched: {done.stderr.strip()[-300:]}")
+        draft.rename(folder)
+    return str(folder)
 
 
 @contextlib.contextmanager

@@ -29,7 +29,7 @@ def to_proto(run: RecipeRun, *, fitted: bool = True) -> recipe_run_pb2.RecipeRun
     if run.ledger is not None:
         ParseDict(dict(run.ledger), message.ledger)
     if fitted and run.fitted is not None:
-        message.fitted.extend([dict(each) for each in run.fitted])
+        ParseDict({"fitted": [dict(each) for each in run.fitted]}, message)
     message.created_at.FromDatetime(run.created_at)
     if run.completed_at is not None:
         message.completed_at.FromDatetime(run.completed_at)

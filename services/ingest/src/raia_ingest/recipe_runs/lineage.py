@@ -24,6 +24,7 @@ from raia_ingest.recipe_runs.domain import SUCCEEDED, RecipeRun, record_of
 from raia_ingest.recipe_runs.repository import RecipeRunRepository
 
 _ROWS = "raia_ingest.workers.recipe.traces:rows_at"
+_RECORDS = "raia_ingest.workers.recipe.traces:records_of"
 _REMOVED = "raia_ingest.workers.recipe.traces:removed_page"
 _DEFAULT_ROWS = 50
 _LONGEST_WAY = 100
@@ -117,6 +118,18 @@ class LineageService:
             found: list[list[int | None]] = self.compute(call, _ROWS, arguments, run.lineage_key)["rows"]
         return found
 
+    def records(self, call: Call, dataset: Dataset | None, rows: Sequence[int]) -> dict[int, int]:
+        """The records of the file that rows of a version were; none when the version is gone."""
+        if dataset is None:
+            return {}
+        version = dataset.version
+        if version.ledger_key is None or not version.rejected_row_count:
+            ledger = (version.schema_info or {}).get("ledger", {})
+            return {row: record_of(row, ledger) for row in rows}
+        with self._objects.materialise(version.ledger_key) as path:
+            found = self.compute(call, _RECORDS, {"path": str(path), "rows": list(rows)}, version.ledger_key)
+        return dict(zip(rows, found["records"], strict=True))
+
     def compute(self, call: Call, function: str, arguments: dict[str, Any], key: str) -> dict[str, Any]:
         """Runs a function in a compute child while the caller waits."""
         left = call.deadline - time.monotonic() if call.deadline is not None else _SECONDS
@@ -152,20 +165,21 @@ class _Trace:
     def back(self, rows: Sequence[_Source]) -> list[list[pb2.SourceRecord]]:
         """For each row: the records that it was made of."""
         waiting = [[row] for row in rows]
-        ended: list[list[tuple[_Source, Dataset | None]]] = [[] for _ in rows]
+        ended: list[list[pb2.SourceRecord]] = [[] for _ in rows]
         for _ in range(_LONGEST_WAY):
             by_version: dict[tuple[UUID, int], list[tuple[int, _Source]]] = defaultdict(list)
             for place, sources in enumerate(waiting):
                 for source in sources:
                     by_version[source.dataset_id, source.version].append((place, source))
             if not by_version:
-                return [[_record(source, dataset) for source, dataset in each] for each in ended]
+                return ended
             waiting = [[] for _ in rows]
             for (dataset_id, version), places in by_version.items():
                 dataset, run = self._lineage.find(self._call, dataset_id, version)
                 if run is None:
+                    records = self._lineage.records(self._call, dataset, [source.row for _, source in places])
                     for place, source in places:
-                        ended[place].append((source, dataset))
+                        ended[place].append(_record(source, dataset, records.get(source.row, 0)))
                     continue
                 for (place, _), sources in zip(places, self._through(run, [s for _, s in places]), strict=True):
                     waiting[place] += sources
@@ -187,15 +201,17 @@ class _Trace:
         return found
 
 
-def _record(source: _Source, dataset: Dataset | None) -> pb2.SourceRecord:
+def _record(source: _Source, dataset: Dataset | None, record: int) -> pb2.SourceRecord:
     info: Mapping[str, Any] = (dataset.version.schema_info or {}) if dataset is not None else {}
+    reading = info.get("reading", {})
     return pb2.SourceRecord(
         dataset_id=str(source.dataset_id),
         version=source.version,
         row=source.row,
         filename=dataset.version.filename if dataset is not None else "",
-        sheet=str(info.get("reading", {}).get("sheet", "")),
-        record=record_of(source.row, info.get("ledger", {})) if dataset is not None else 0,
+        sheet=str(reading.get("sheet", "")),
+        member="/".join(str(each.get("member", "")) for each in reading.get("archives", [])),
+        record=record,
         recipe_run_ids=[str(run) for run in source.runs],
     )
 

@@ -182,7 +182,7 @@ class RecipeRunService:
             raise NotFound.of("recipe run", run_id)
         if run.status != SUCCEEDED or (run.recipe_id, run.recipe_version) != (recipe.id, recipe.version):
             raise errors.RecipeFailed(
-                f"run {run_id} cannot be repeated: it must be a succeeded one of version {recipe.version} of the recipe",
+                f"run {run_id} cannot be repeated: it must have succeeded with version {recipe.version} of the recipe",
                 reason="RUN_NOT_USABLE",
                 metadata={"status": run.status, "recipe_version": str(run.recipe_version)},
             )

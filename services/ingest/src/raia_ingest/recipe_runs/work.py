@@ -27,6 +27,7 @@ from raia_ingest.recipes.repository import RecipeRepository
 from raia_ingest.scratch import SCRATCH_PREFIX
 from raia_ingest.settings import IngestSettings
 
+_DELETED = "the dataset was deleted while the recipe ran"
 _RUN = "raia_ingest.workers.recipe.run:run_recipe"
 
 
@@ -154,9 +155,9 @@ class RecipeWork:
                 },
             }
             found = job.compute(_RUN, arguments, affinity=key)
-            rows, lineage, removed = (
+            rows, lineage, removed, ledger = (
                 self._objects.put_file(job.org_id, Path(folder) / f"{name}.parquet")
-                for name in ("rows", "lineage", "removed")
+                for name in ("rows", "lineage", "removed", "ledger")
             )
         gone = found["rows_read"] - found["row_count"]
         outcome = ReadOutcome(
@@ -168,6 +169,7 @@ class RecipeWork:
             stored_key=rows.key,
             stored_sha256=rows.sha256,
             stored_bytes=rows.size,
+            ledger_key=ledger.key if gone else None,
         )
         run = work.run
         upload = Upload(
@@ -184,6 +186,11 @@ class RecipeWork:
         return _Made(found, upload, outcome, lineage.key, removed.key)
 
     def _finish(self, unit: UnitOfWork, run: RecipeRun, made: _Made) -> None:
+        if self._datasets.lock(unit, run.dataset_id) is None:
+            # Its rows must not live on under another name.
+            self._runs.fail(unit, run.id, _DELETED)
+            events.ended(unit, run, FAILED, error=_DELETED)
+            return
         dataset = self._versions.make(unit, made.upload, made.outcome, run.created_by)
         found = made.found
         result = RunResult(
@@ -191,7 +198,7 @@ class RecipeWork:
                 "rows_read": found["rows_read"],
                 "rows_written": found["row_count"],
                 "rows_removed": sum(each["count"] for each in found["removed"]),
-                "removals": found["removed"],
+                "removals": [{name: each[name] for name in ("step", "reason", "count")} for each in found["removed"]],
             },
             fitted=found["fitted"],
             reasons=found["reasons"],
@@ -228,6 +235,10 @@ def _schema_info(found: dict[str, Any]) -> dict[str, Any]:
     ledger = {
         "records_read": found["rows_read"],
         "stored": found["row_count"],
+        "repaired": 0,
+        "reasons": [
+            {"outcome": "rejected", "reason": each["kind"], "entries": each["count"]} for each in found["removed"]
+        ],
         "rejected": found["rows_read"] - found["row_count"],
         "rejections": found["removals"],
     }

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from raia_ingest.recipes.faults import StepFault
@@ -16,6 +17,7 @@ SQL_TYPES = {
     "time": "time",
     "null": "varchar",
 }
+_SHORT_LIST = 50
 _SPACES = (*range(9, 14), *range(28, 33), 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F)
 SPACES = "".join(map(chr, (*_SPACES, 0x3000, 0xFEFF)))
 """What counts as white space at the ends of texts."""
@@ -37,6 +39,14 @@ def literal(value: Any, type_: str, field: str) -> str:
 def number(value: float) -> str:
     """A finite float as a literal."""
     return f"{float(value)!r}::double"
+
+
+def among(expression: str, literals: Sequence[str]) -> str:
+    """Whether a value is one of several."""
+    # DuckDB makes a join of longer IN lists, which hands rows on in another order; those are sorted afterwards.
+    if len(literals) <= _SHORT_LIST:
+        return f"list_contains([{', '.join(literals)}], {expression})"
+    return f"{expression} in ({', '.join(literals)})"
 
 
 def trimmed(expression: str) -> str:

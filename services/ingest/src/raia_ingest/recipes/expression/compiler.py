@@ -7,7 +7,7 @@ from raia_ingest.recipes.expression.functions import FUNCTIONS
 from raia_ingest.recipes.expression.syntax import BadExpression, Literal, Name, Node, Operation, parse
 from raia_ingest.recipes.faults import StepFault
 from raia_ingest.recipes.schema import TIMES, Schema
-from raia_ingest.recipes.sql import SQL_TYPES, literal
+from raia_ingest.recipes.sql import SQL_TYPES, among, literal
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def _comparison(name: str, operands: list[Typed]) -> Typed:
     if name == "between":
         return Typed(f"({first} between {operands[1].sql} and {operands[2].sql})", "boolean")
     if name == "in":
-        return Typed(f"({first} in ({', '.join(each.sql for each in operands[1:])}))", "boolean")
+        return Typed(f"({among(first, [each.sql for each in operands[1:]])})", "boolean")
     return Typed(f"({first} {name} {operands[1].sql})", "boolean")
 
 

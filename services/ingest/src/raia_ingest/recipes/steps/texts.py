@@ -4,7 +4,7 @@ from typing import Any
 
 from raia_ingest.recipes.faults import StepFault
 from raia_ingest.recipes.schema import Col, Schema
-from raia_ingest.recipes.sql import SPACES, SQL_TYPES, literal, text, trimmed
+from raia_ingest.recipes.sql import SPACES, SQL_TYPES, among, literal, text, trimmed
 from raia_ingest.recipes.stages import Fit, Fitted, Local, Stage
 from raia_ingest.recipes.steps.context import Context, Parameters, named
 
@@ -40,8 +40,8 @@ def _normalized(value: str, parameters: Parameters) -> str:
     if case := parameters.get("case", ""):
         value = f"{case}({value})"
     if tokens := parameters.get("missing_tokens", []):
-        listed = ", ".join(text(token.lower()) for token in tokens)
-        value = f"case when lower({trimmed(value)}) in ({listed}) then null else {value} end"
+        meant = among(f"lower({trimmed(value)})", [text(token.lower()) for token in tokens])
+        value = f"case when {meant} then null else {value} end"
     if parameters.get("empty_as_missing"):
         value = f"nullif({value}, '')"
     return value
@@ -66,7 +66,7 @@ def replace_values(parameters: Parameters, schema: Schema, _context: Context) ->
             old.append(literal(value, column.type, f"{field}.old_values"))
         new = each.get("new_value")
         rendered = f"null::{SQL_TYPES[column.type]}" if new is None else literal(new, column.type, f"{field}.new_value")
-        branches.append(f"when {subject} in ({', '.join(old)}) then {rendered}")
+        branches.append(f"when {among(subject, old)} then {rendered}")
     others = "null" if parameters.get("others") == "missing" else column.alias
     mapped = f"case {' '.join(branches)} else {others} end"
     return Stage(schema, after, lambda _fitted: Local({changed.alias: mapped}))
@@ -89,8 +89,8 @@ def merge_rare(parameters: Parameters, schema: Schema, _context: Context) -> Sta
         for column, changed in changes:
             found = fitted[column.name]["categories"]
             least = parameters["minimum_fraction"] * sum(count for _, count in found)
-            kept = ", ".join(text(value) for value, count in found if count >= least)
-            condition = f"{column.alias} in ({kept})" if kept else "false"
+            kept = [text(value) for value, count in found if count >= least]
+            condition = among(column.alias, kept) if kept else "false"
             sets[changed.alias] = (
                 f"case when {column.alias} is null or {condition} then {column.alias} else {text(into)} end"
             )

@@ -2,7 +2,7 @@
 
 from raia_ingest.recipes.faults import StepFault
 from raia_ingest.recipes.schema import Col, Schema
-from raia_ingest.recipes.sql import SQL_TYPES, text, trimmed
+from raia_ingest.recipes.sql import SQL_TYPES, among, text, trimmed
 from raia_ingest.recipes.stages import Local, Stage
 from raia_ingest.recipes.steps.context import Context, Parameters, named, unreadable
 from raia_ingest.recipes.steps.units import conversion
@@ -67,9 +67,10 @@ _CONVERSIONS = {
 def _from_text(alias: str, target: str, parameters: Parameters) -> str:
     plain = trimmed(alias)
     if target == "boolean":
-        yes = ", ".join(text(each.lower()) for each in parameters.get("true_values", _TRUE))
-        no = ", ".join(text(each.lower()) for each in parameters.get("false_values", _FALSE))
-        return f"case when lower({plain}) in ({yes}) then true when lower({plain}) in ({no}) then false end"
+        word = f"lower({plain})"
+        yes = among(word, [text(each.lower()) for each in parameters.get("true_values", _TRUE)])
+        no = among(word, [text(each.lower()) for each in parameters.get("false_values", _FALSE)])
+        return f"case when {yes} then true when {no} then false end"
     if target in ("integer", "float"):
         for character in parameters.get("ignored_characters", ""):
             plain = f"replace({plain}, {text(character)}, '')"

@@ -28,7 +28,7 @@ _OPTIONS = {
     "spark.log.level": "ERROR",
 }
 _LOCAL_OPTIONS = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1",
-                  "spark.sql.shuffle.partitions": "8"}  # fmt: skip
+                  "spark.sql.shuffle.partitions": "4"}  # fmt: skip
 
 
 def session(spark: Mapping[str, Any], folder: str) -> Any:
@@ -108,6 +108,14 @@ class SparkEngine:
             self._pending = []
         return self._frame
 
+    def _kept(self) -> Any:
+        """The frame as it is now, on disk: what is asked of it several times is computed once."""
+        from pyspark import StorageLevel
+
+        if self._pending:
+            self._frame = self._flushed().persist(StorageLevel.DISK_ONLY)
+        return self._frame
+
     def local(self, after: Schema, sets: Mapping[str, str], removals: Sequence[tuple[str, int]]) -> None:
         """Makes and changes columns row by row; marks rows with the code of the first condition that they meet."""
         query, self._aliases = local_query(self._view, self.joined, self._aliases, after, sets, removals)
@@ -121,10 +129,10 @@ class SparkEngine:
 
     def values(self, expression: str) -> Query:
         """Queries over the present values of an expression in the rows that stay."""
-        query = (
-            f"select v from (select {expression} as v from {self._view} where {REMOVED} is null) where v is not null"
-        )
-        self._run(self._frame, [*self._pending, query]).createOrReplaceTempView("data")
+        self._kept()
+        present = f"(select {expression} as v from s0 where {REMOVED} is null)"
+        query = f"select v from {present} where v is not null"
+        self._run(self._frame, [query]).createOrReplaceTempView("data")
         return lambda asked: [tuple(row) for row in self._session.sql(asked).collect()]
 
     def duplicates(self, duplicates: Duplicates, code: int) -> None:
@@ -184,12 +192,14 @@ class SparkEngine:
         self.joined.append(mark)
         return int(repeated)
 
+    def insist_on_order(self) -> None:
+        """Nothing: rows are always sorted."""
+
     def output(self, schema: Schema) -> Iterator[pa.RecordBatch]:
         """The rows that stay, in row order: columns by alias, then ``_r`` and the row numbers of joined tables."""
-        from pyspark import StorageLevel
         from pyspark.sql import functions as f
 
-        self._frame = self._flushed().persist(StorageLevel.DISK_ONLY)
+        self._kept()
         names = [*(column.alias for column in schema.columns), ROW, *self.joined]
         return self._stored(self._frame.where(f.col(REMOVED).isNull()).select(*names).orderBy(ROW), "kept")
 

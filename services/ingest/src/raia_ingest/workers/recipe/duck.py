@@ -64,6 +64,7 @@ class DuckEngine:
     def local(self, after: Schema, sets: Mapping[str, str], removals: Sequence[tuple[str, int]]) -> None:
         """Makes and changes columns row by row; marks rows with the code of the first condition that they meet."""
         query, self._aliases = local_query(self._view, self.joined, self._aliases, after, sets, removals)
+        self._crossed = self._crossed or " in (" in query
         self._next(query)
 
     def count(self, condition: str) -> tuple[int, int | None]:
@@ -141,6 +142,10 @@ class DuckEngine:
         self._aliases += [column.alias for _, column in lookup.columns]
         self.joined.append(mark)
         return int(repeated)
+
+    def insist_on_order(self) -> None:
+        """Has ``output`` sort rows whatever the steps were."""
+        self._crossed = True
 
     def output(self, schema: Schema) -> Iterator[pa.RecordBatch]:
         """The rows that stay, in row order: columns by alias, then ``_r`` and the row numbers of joined tables."""

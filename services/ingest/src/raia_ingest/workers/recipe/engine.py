@@ -54,6 +54,10 @@ class Engine(Protocol):
         """Adds the columns of another table; returns how many keys were met by several of its rows."""
         ...
 
+    def insist_on_order(self) -> None:
+        """Has ``output`` sort rows whatever the steps were."""
+        ...
+
     def output(self, schema: Schema) -> Iterator[pa.RecordBatch]:
         """The rows that stay, in row order: columns by alias, then ``_r`` and the row numbers of joined tables."""
         ...

@@ -1,6 +1,6 @@
 """Writes what a recipe leaves: rows, the number that each had in the input, and the rows that went."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 
 from raia_ingest.recipes.schema import Col, Schema
 from raia_ingest.workers.kinds import ARROW_TYPES, Kind
+from raia_ingest.workers.ledger import REJECTED
+from raia_ingest.workers.ledger import SCHEMA as LEDGER
 from raia_ingest.workers.recipe.engine import REMOVED, ROW
 
 GROUP_ROWS = 131_072
@@ -99,15 +101,39 @@ def _groups(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
         yield pa.Table.from_batches(held)
 
 
-def write_removed(batches: Iterator[pa.RecordBatch], target: Path) -> dict[int, int]:
-    """Writes number and code of the rows that went; returns how many went for each code."""
+def write_removed(
+    batches: Iterator[pa.RecordBatch], reasons: Sequence[Mapping[str, Any]], target: Path, ledger: Path
+) -> dict[int, int]:
+    """Writes number and code of the rows that went, and the same as entries of a ledger.
+
+    Returns how many went for each code. ``reasons`` say by code, from 1, ``kind`` and ``reason``.
+    """
     schema = pa.schema([pa.field("row", pa.int64()), pa.field("code", pa.int32())])
     counts: dict[int, int] = {}
-    with pq.ParquetWriter(target, schema, compression="zstd") as writer:
-        for batch in batches:
-            codes = batch.column(REMOVED)
-            arrays = [batch.column(ROW).cast(pa.int64()), codes.cast(pa.int32())]
-            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+    with (
+        pq.ParquetWriter(target, schema, compression="zstd") as writer,
+        pq.ParquetWriter(ledger, LEDGER, compression="zstd") as entries,
+    ):
+        for table in _groups(batches):
+            rows = table.column(ROW).cast(pa.int64())
+            codes = table.column(REMOVED).cast(pa.int32())
+            writer.write_table(pa.Table.from_arrays([rows, codes], schema=schema))
+            entries.write_table(_entries(rows, codes, reasons))
             for each in pc.value_counts(codes).to_pylist():
                 counts[each["values"]] = counts.get(each["values"], 0) + each["counts"]
     return counts
+
+
+def _entries(rows: Any, codes: Any, reasons: Sequence[Mapping[str, Any]]) -> pa.Table:
+    places = pc.subtract(codes, 1)
+    same = {"outcome": REJECTED, "column": "", "content": ""}
+    told = {"reason": [each["kind"] for each in reasons], "message": [each["reason"] for each in reasons]}
+    arrays = []
+    for name in LEDGER.names:
+        if name == "record":
+            arrays.append(rows)
+        elif name in told:
+            arrays.append(pc.take(pa.array(told[name], pa.string()), places))
+        else:
+            arrays.append(pa.repeat(pa.scalar(same[name], pa.string()), len(rows)))
+    return pa.Table.from_arrays(arrays, schema=LEDGER)

@@ -110,7 +110,7 @@ class _Comparison:
         for each in reasons:
             count = sum(row["step"] == each["step"] and row["reason"] == each["reason"] for row in self.rows)
             if count:
-                found.append({**each, "count": count})
+                found.append({"step": each["step"], "reason": each["reason"], "count": count})
         return found
 
     def shown(self, limit: int) -> list[dict[str, Any]]:

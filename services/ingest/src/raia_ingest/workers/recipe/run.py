@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from raia_ingest import errors
 from raia_ingest.recipes.faults import DataFault
-from raia_ingest.recipes.plan import BadStep, Step, compiled_step
+from raia_ingest.recipes.plan import BadStep, Step, compiled_step, kind_of
 from raia_ingest.recipes.schema import Col, Schema
 from raia_ingest.recipes.stages import Fitted, Stage
 from raia_ingest.recipes.steps.context import Context
@@ -18,7 +18,7 @@ from raia_ingest.workers.exhaustion import explained
 from raia_ingest.workers.recipe.duck import DuckEngine
 from raia_ingest.workers.recipe.engine import Engine, OtherTable
 from raia_ingest.workers.recipe.figures import evaluate, expression
-from raia_ingest.workers.recipe.output import write_removed, write_rows
+from raia_ingest.workers.recipe.output import OutOfOrder, write_removed, write_rows
 
 Progress = Callable[[float, str], None]
 _SHOWN_REMOVALS = 1000
@@ -30,9 +30,9 @@ class Reasons:
 
     listed: list[dict[str, Any]] = field(default_factory=list)
 
-    def code(self, place: int, reason: str) -> int:
+    def code(self, place: int, kind: str, reason: str) -> int:
         """The code of a reason that the step at ``place`` gives."""
-        self.listed.append({"step": place + 1, "reason": reason})
+        self.listed.append({"step": place + 1, "kind": kind, "reason": reason})
         return len(self.listed)
 
 
@@ -58,10 +58,10 @@ def run_recipe(
     spark: dict[str, Any],
     progress: Progress,
 ) -> dict[str, Any]:
-    """Runs the steps and writes ``rows.parquet``, ``lineage.parquet`` and ``removed.parquet`` into ``folder``.
+    """Runs the steps and writes ``rows``, ``lineage``, ``removed`` and ``ledger`` as Parquet files into ``folder``.
 
     ``others`` are joined datasets by id: ``path`` and ``columns``. ``fitted`` is what an earlier run learnt, to be used
-    again. Returns ``columns``, ``row_count``, ``rows_read``, ``removed`` (step, reason, count), ``removals`` (the first
+    again. Returns ``columns``, ``row_count``, ``rows_read``, ``removed`` (with counts), ``removals`` (the first
     1,000), ``reasons`` by code, and ``fitted``. Raises ``InvalidArgument`` and ``FailedPrecondition``.
     """
     tables = {key: OtherTable(each["path"], each["columns"]) for key, each in others.items()}
@@ -70,9 +70,14 @@ def run_recipe(
         outcome = walk(table, columns, steps, tables, fitted, lambda done: progress(0.6 * done, "steps"))
         progress(0.6, "rows")
         rows_path, lineage = target / "rows.parquet", target / "lineage.parquet"
-        rows = write_rows(table.output(outcome.schema), outcome.schema, table.joined, rows_path, lineage)
+        try:
+            rows = write_rows(table.output(outcome.schema), outcome.schema, table.joined, rows_path, lineage)
+        except OutOfOrder:
+            table.insist_on_order()
+            rows = write_rows(table.output(outcome.schema), outcome.schema, table.joined, rows_path, lineage)
         progress(0.9, "removed rows")
-        counts = write_removed(table.fates(), target / "removed.parquet")
+        listed = outcome.reasons.listed
+        counts = write_removed(table.fates(), listed, target / "removed.parquet", target / "ledger.parquet")
     with pq.ParquetFile(path) as file:
         rows_read = file.metadata.num_rows
     reasons = outcome.reasons.listed
@@ -103,7 +108,7 @@ def walk(  # noqa: PLR0917 - what a run consists of
         try:
             stage = compiled_step(place, step, schema, context)
             known = fitted[place] if fitted is not None else _learn(table, stage)
-            _apply(table, stage, known, place, reasons, tables)
+            _apply(table, stage, known, (place, kind_of(step)), reasons, tables)
         except BadStep as bad:
             raise errors.bad_step(bad.place, bad.kind, bad.fault.field, bad.fault.message) from bad
         except DataFault as fault:
@@ -118,25 +123,31 @@ def _learn(table: Engine, stage: Stage) -> Fitted:
 
 
 def _apply(  # noqa: PLR0917
-    table: Engine, stage: Stage, known: Fitted, place: int, reasons: Reasons, tables: Mapping[str, OtherTable]
+    table: Engine,
+    stage: Stage,
+    known: Fitted,
+    step: tuple[int, str],
+    reasons: Reasons,
+    tables: Mapping[str, OtherTable],
 ) -> None:
+    place, kind = step
     for condition, message in stage.checks:
         count, first = table.count(condition)
         if count:
             raise DataFault(f"{message} in {count:,} rows, the first of them row {first:,}")
     if stage.duplicates is not None:
-        table.duplicates(stage.duplicates, reasons.code(place, stage.duplicates.reason))
+        table.duplicates(stage.duplicates, reasons.code(place, kind, stage.duplicates.reason))
     for fill in stage.fills:
         table.fill(fill)
     if stage.lookup is not None:
-        code = reasons.code(place, stage.lookup.reason)
+        code = reasons.code(place, kind, stage.lookup.reason)
         repeated = table.lookup(stage.lookup, tables[stage.lookup.dataset_id], code)
         if repeated and not stage.lookup.first:
             raise DataFault(
                 f"{repeated:,} keys stand in several rows of the joined dataset: make them unique, or take the first"
             )
     local = stage.local(known) if stage.local else None
-    removals = [(condition, reasons.code(place, reason)) for condition, reason in local.removals] if local else []
+    removals = [(condition, reasons.code(place, kind, reason)) for condition, reason in local.removals] if local else []
     table.local(stage.schema(known), local.sets if local else {}, removals)
 
 

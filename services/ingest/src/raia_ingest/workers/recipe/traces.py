@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from raia_ingest.workers.rows import page
@@ -16,6 +17,22 @@ def rows_at(path: str, rows: list[int]) -> dict[str, Any]:
     with pq.ParquetFile(path) as file:
         found = {place: list(values.values()) for place, values in _at(file, rows)}
     return {"rows": [found[row] for row in rows]}
+
+
+def records_of(path: str, rows: list[int]) -> dict[str, Any]:
+    """``records``: for stored rows, numbered from 1, the records that they were, by the ledger's rejections."""
+    rejected: list[int] = []
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(columns=["record", "outcome"], use_threads=False):
+            rejected += batch.filter(pc.equal(batch.column("outcome"), "rejected")).column("record").to_pylist()
+    rejected = sorted(set(rejected))
+    # A row stands behind as many rejections as there are among the records up to its own.
+    found, passed = {}, 0
+    for row in sorted(set(rows)):
+        while passed < len(rejected) and rejected[passed] <= row + passed:
+            passed += 1
+        found[row] = row + passed
+    return {"records": [found[row] for row in rows]}
 
 
 def removed_page(path: str, source: str, offset: int, limit: int, max_bytes: int) -> dict[str, Any]:
