@@ -2,6 +2,7 @@
 """Columns that determine others, and columns that tell all rows apart: refused on a sample, proved on every row."""
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
@@ -21,6 +22,10 @@ _MOST_KEYS = 20
 _KEY_COLUMNS = 25
 _LARGEST_ERROR = 0.05
 _EXAMPLES = 5
+_FEWEST_REPEATED = 100
+"""Values that occur twice or more in a sample, below which it says too little."""
+SECONDS = 120.0
+"""After this long, what is left is not proved."""
 
 Codes = npt.NDArray[np.int64]
 
@@ -31,7 +36,11 @@ class DependencyFinder:
     def __init__(self, connection: duckdb.DuckDBPyConnection, profiles: Sequence[Mapping[str, Any]], rows: int) -> None:
         self._connection, self._profiles, self._rows = connection, profiles, rows
         self._places = list(range(min(len(profiles), MOST_COLUMNS)))
-        self._sample = self._coded_sample()
+        step = max(1, rows // _SAMPLE_ROWS)
+        self._sample = self._coded(f"position % {step} = 0 order by position")
+        self._until = time.monotonic() + SECONDS
+        self.limited = False
+        """Whether time ran out before everything that may hold was proved."""
 
     def keys(self) -> list[dict[str, Any]]:
         """The smallest candidate keys: single columns, or where there are none, sets of two and three."""
@@ -58,7 +67,8 @@ class DependencyFinder:
         proved = 0
         for size in (2, 3):
             for places in combinations(parts, size):
-                if proved >= _MOST_PROVED or len(keys) >= _MOST_KEYS:
+                if proved >= _MOST_PROVED or len(keys) >= _MOST_KEYS or time.monotonic() > self._until:
+                    self.limited = True
                     return keys
                 if any(set(key) <= set(places) for key in keys) or not self._may_be_key(places):
                     continue
@@ -80,14 +90,25 @@ class DependencyFinder:
             distinct = self._values(left)
             if distinct < 2 or distinct > self._rows / 2:
                 continue
+            sample = self._sample
+            if _repeated(sample[left]) < min(_FEWEST_REPEATED, distinct // 2):
+                # Rows chosen evenly hardly share a value of this column: whole groups of rows are looked at instead.
+                groups = max(1, distinct * 2 // _FEWEST_REPEATED // 10)
+                sample = self._coded(f"hash(c{left}) % {groups} = 0 limit {_SAMPLE_ROWS}")
             for right in self._places:
                 if right != left and self._values(right) > 1:
-                    error = _sample_error(self._sample[left], self._sample[right])
+                    error = _sample_error(sample[left], sample[right])
                     if error <= _LARGEST_ERROR:
                         candidates.append((error, left, right))
         candidates.sort()
-        found = [self._proved(left, right) for _, left, right in candidates[:_MOST_PROVED]]
-        kept = [each for each in found if each is not None]
+        self.limited = self.limited or len(candidates) > _MOST_PROVED
+        kept = []
+        for _, left, right in candidates[:_MOST_PROVED]:
+            if time.monotonic() > self._until:
+                self.limited = True
+                break
+            found = self._proved(left, right)
+            kept += [found] if found is not None else []
         kept.sort(key=lambda each: each["violating_rows"])
         return kept
 
@@ -124,15 +145,12 @@ class DependencyFinder:
             "examples": [shortened(as_json(value)) for (value,) in examples],
         }
 
-    def _coded_sample(self) -> list[Codes]:
-        """The columns of some rows, spread evenly, as numbers that are equal where values are."""
+    def _coded(self, where: str) -> list[Codes]:
+        """The columns of some rows as numbers that are equal where values are."""
         if not self._places:
             return []
         cells = ", ".join(f"c{place}" for place in self._places)
-        step = max(1, self._rows // _SAMPLE_ROWS)
-        table = self._connection.sql(
-            f"select {cells} from data where position % {step} = 0 order by position"
-        ).to_arrow_table()
+        table = self._connection.sql(f"select {cells} from data where {where}").to_arrow_table()
         return [_codes(column) for column in table.columns]
 
 
@@ -148,6 +166,11 @@ def _groups(columns: Sequence[Codes]) -> tuple[Codes, int]:
     for column in columns[1:]:
         _, groups = np.unique(groups * (int(column.max(initial=0)) + 1) + column, return_inverse=True)
     return groups, len(np.unique(groups))
+
+
+def _repeated(codes: Codes) -> int:
+    """How many values occur twice or more."""
+    return int((np.bincount(codes) > 1).sum()) if len(codes) else 0
 
 
 def _sample_error(left: Codes, right: Codes) -> float:

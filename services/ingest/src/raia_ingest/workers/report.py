@@ -79,6 +79,10 @@ class _Report:
         finder = dependencies.DependencyFinder(connection, self._profiles, self._rows)
         self._analysis["candidate_keys"] = finder.keys()
         self._analysis["dependencies"] = finder.dependencies()
+        if finder.limited:
+            self._note(
+                "dependencies_limited", "there are more sets of columns that may be keys or depend than were proved"
+            )
         if len(self._profiles) > dependencies.MOST_COLUMNS:
             self._note("keys_limited", f"keys and dependencies are of the first {dependencies.MOST_COLUMNS} columns")
         self._progress(0.4, "near-duplicates")
