@@ -32,6 +32,7 @@ from raia_ingest.scratch import clear_scratch
 from raia_ingest.settings import IngestSettings
 from raia_ingest.target_schemas import assembly as target_schemas
 from raia_ingest.uploads import assembly as uploads
+from raia_ingest.version_diffs import assembly as version_diffs
 from raia_ingest.versions import assembly as versions
 
 ROOMS = (
@@ -45,6 +46,7 @@ ROOMS = (
     recipes,
     reports,
     rows,
+    version_diffs,
     versions,
     uploads,
     mapping,

@@ -264,3 +264,46 @@ def upload_closed(status: str) -> UploadClosed:
 def parts_missing(message: str, missing: str = "") -> UploadClosed:
     """The parts that have come are not the whole file."""
     return UploadClosed(message, reason="UPLOAD_PARTS_MISSING", metadata={"missing": missing} if missing else {})
+
+
+class KeyNotUnique(FailedPrecondition):
+    """The columns that were to tell rows apart do not."""
+
+    domain = DOMAIN
+
+
+class DiffNotReady(FailedPrecondition):
+    """There is no difference to show."""
+
+    domain = DOMAIN
+
+
+class DatasetNameTaken(AlreadyExists):
+    """The project has a dataset of this name."""
+
+    domain = DOMAIN
+
+
+def key_not_unique(columns: list[str], rows: int, *, base: bool) -> KeyNotUnique:
+    """Several rows have the same values in the key columns."""
+    which = "the base version" if base else "the version"
+    return KeyNotUnique(
+        f"{', '.join(columns)} do not tell the rows of {which} apart: {rows:,} of them share values; name further "
+        "columns, or none to compare whole rows",
+        reason="DIFF_KEY_NOT_UNIQUE",
+        metadata={"key_columns": ", ".join(columns)[:1000], "rows": str(rows)},
+    )
+
+
+def diff_not_ready(message: str, status: str = "") -> DiffNotReady:
+    """The difference is not there; the message says why."""
+    return DiffNotReady(message, reason="DIFF_NOT_READY", metadata={"status": status} if status else {})
+
+
+def dataset_name_taken(name: str) -> DatasetNameTaken:
+    """The name belongs to another dataset."""
+    return DatasetNameTaken(
+        f"the project has a dataset {name!r} already: choose another name",
+        reason="DATASET_NAME_TAKEN",
+        metadata={"name": name},
+    )

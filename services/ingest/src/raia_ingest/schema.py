@@ -30,5 +30,6 @@ TENANT_TABLES = (
     "upload",
     "upload_part",
     "attachment",
+    "version_diff",
 )
 """Tables under row security; beside the kit's, there are no others."""

@@ -38,6 +38,8 @@ class IngestSettings(ServiceSettings):
     """Compute children that stream rows to other services."""
     report_time_limit: float = Field(default=3600, gt=0)
     """Seconds that an exploratory report may take."""
+    diff_time_limit: float = Field(default=3600, gt=0)
+    """Seconds that comparing two versions may take."""
     chart_children: int = Field(default=1, ge=1, le=16)
     """Compute children that draw charts."""
     routing_time_limit: float = Field(default=120, gt=0)

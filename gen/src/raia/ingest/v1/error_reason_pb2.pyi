@@ -172,6 +172,18 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """A run has no corrected records, and its mapping has not changed since.
     Example: {"reason": "NOTHING_TO_RETRY", "domain": "raia.ingest", "metadata": {}}
     """
+    ERROR_REASON_DIFF_KEY_NOT_UNIQUE: _ErrorReason.ValueType  # 90
+    """The columns that were to tell the rows of two versions apart do not: several rows have the same values there.
+    Example: {"reason": "DIFF_KEY_NOT_UNIQUE", "domain": "raia.ingest", "metadata": {"key_columns": "id", "rows": "4"}}
+    """
+    ERROR_REASON_DIFF_NOT_READY: _ErrorReason.ValueType  # 91
+    """There is nothing to compare a version with, the comparison has not ended, or it failed.
+    Example: {"reason": "DIFF_NOT_READY", "domain": "raia.ingest", "metadata": {"status": "running"}}
+    """
+    ERROR_REASON_DATASET_NAME_TAKEN: _ErrorReason.ValueType  # 92
+    """The project has a dataset of this name.
+    Example: {"reason": "DATASET_NAME_TAKEN", "domain": "raia.ingest", "metadata": {"name": "claims"}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons in ErrorInfo of ingest's errors, domain "raia.ingest"; on the wire without the prefix. Those that every
@@ -327,5 +339,17 @@ Example: {"reason": "REVIEW_ITEM_CLOSED", "domain": "raia.ingest", "metadata": {
 ERROR_REASON_NOTHING_TO_RETRY: ErrorReason.ValueType  # 82
 """A run has no corrected records, and its mapping has not changed since.
 Example: {"reason": "NOTHING_TO_RETRY", "domain": "raia.ingest", "metadata": {}}
+"""
+ERROR_REASON_DIFF_KEY_NOT_UNIQUE: ErrorReason.ValueType  # 90
+"""The columns that were to tell the rows of two versions apart do not: several rows have the same values there.
+Example: {"reason": "DIFF_KEY_NOT_UNIQUE", "domain": "raia.ingest", "metadata": {"key_columns": "id", "rows": "4"}}
+"""
+ERROR_REASON_DIFF_NOT_READY: ErrorReason.ValueType  # 91
+"""There is nothing to compare a version with, the comparison has not ended, or it failed.
+Example: {"reason": "DIFF_NOT_READY", "domain": "raia.ingest", "metadata": {"status": "running"}}
+"""
+ERROR_REASON_DATASET_NAME_TAKEN: ErrorReason.ValueType  # 92
+"""The project has a dataset of this name.
+Example: {"reason": "DATASET_NAME_TAKEN", "domain": "raia.ingest", "metadata": {"name": "claims"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

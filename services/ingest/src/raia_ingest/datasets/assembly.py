@@ -14,6 +14,7 @@ from raia_ingest.quality_reports.repository import QualityReportRepository
 from raia_ingest.quality_validations.repository import QualityValidationRepository
 from raia_ingest.reports.repository import ReportRepository
 from raia_ingest.rows.preview import PreviewService
+from raia_ingest.version_diffs.repository import VersionDiffRepository
 
 
 def assemble(ground: Ground) -> Room:
@@ -37,7 +38,11 @@ def assemble(ground: Ground) -> Room:
         changes=ground.changes,
     )
     derived = DerivedJobs(
-        ProfileRepository(), ReportRepository(), QualityReportRepository(), QualityValidationRepository()
+        ProfileRepository(),
+        ReportRepository(),
+        QualityReportRepository(),
+        QualityValidationRepository(),
+        VersionDiffRepository(),
     )
     datasets = DatasetService(ground.datasets, derived, runtime.jobs, runtime.access)
     described = dataset_service_pb2.DESCRIPTOR.services_by_name["DatasetService"]
