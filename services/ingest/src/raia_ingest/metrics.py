@@ -19,6 +19,10 @@ READ_SECONDS = Histogram(
     "Seconds from a stored file to stored rows",
     buckets=(0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 1800),
 )
+VALIDATIONS = Counter(
+    "raia_ingest_validations_total", "Validations by how they ended: passed, not_passed, failed, cancelled", ["outcome"]
+)
+QUARANTINES = Counter("raia_ingest_quarantines_total", "Versions that were put into quarantine")
 STREAMED_BYTES = Counter("raia_ingest_streamed_bytes_total", "Bytes of rows that other services read")
 RECIPE_RUNS = Counter(
     "raia_ingest_recipe_runs_total",

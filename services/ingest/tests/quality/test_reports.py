@@ -117,3 +117,14 @@ def test_a_report_is_for_those_who_may_read_the_dataset(rig, analyst, quality):
         assert failure_of(lambda rpc=rpc, request=request: stranger.call(rpc, **request)).code is CODE.NOT_FOUND
     assert list(stranger.call("ListQualityReports").reports) == []
     wait_until(lambda: not rig.rows("select 1 from outbox"))
+
+
+def test_a_dataset_that_was_assessed_is_assessed_with_each_new_version(rig, analyst, quality):
+    dataset = rig.upload(analyst, "a,b\n1,x\n2,y\n", name="again")
+    rig.upload(analyst, "a,b\n1,x\n2,y\n3,z\n", name="again")
+    listing = {"filter": f'dataset_id = "{dataset.id}"', "order_by": "created_at"}
+    assert list(quality.call("ListQualityReports", **listing).reports) == []
+    quality.report(dataset.id)
+    rig.upload(analyst, "a,b\n1,x\n,y\n", name="again")
+    wait_until(lambda: rig.get(analyst, dataset.id).HasField("quality_score"))
+    assert [report.version for report in quality.call("ListQualityReports", **listing).reports] == [2, 3]

@@ -57,6 +57,7 @@ def test_a_rule_is_created_changed_and_deleted(rig, analyst, quality):
         ({"row_condition": {"expression": "age + 1"}}, "must be a condition"),
         ({"row_condition": {"expression": "pg_sleep(10)"}}, "no function pg_sleep"),
         ({"row_condition": {"expression": "sum(age) > 1"}}, "cross_table"),
+        ({"row_condition": {"expression": "mail matches '(a'"}}, "no regular expression"),
         ({"row_condition": {"expression": "not " * 100 + "true"}}, "nested more than"),
     ],
 )

@@ -76,6 +76,7 @@ def test_a_gating_rule_keeps_back_what_fails_until_it_is_released(rig, analyst, 
     quality.rule(dataset.id, {"unique": {"columns": ["id"]}}, name="ids", gates=True)
     assert read(rig, analyst, dataset.id)
     second = rig.upload(analyst, "id\n1\n1\n", name="gated")
+    assert second.quality_gate == "checking"
     (validation,) = quality.validations(dataset.id)
     assert (validation.version, validation.trigger, validation.passed) == (2, "version", False)
     kept = rig.get(analyst, second.id)

@@ -19,6 +19,7 @@ KINDS = {
     pa.bool_(): "boolean",
     pa.date32(): "date",
     pa.timestamp("us"): "datetime",
+    pa.time64("us"): "time",
     pa.null(): "null",
 }
 NOW = "2025-01-10T12:00:00+00:00"
@@ -64,6 +65,7 @@ TABLE = pa.table(
         "code": ["12", "x", "3.5", "1e3", None, "true"],
         "at": pa.array([dt.datetime(2025, 1, 10, 11)] * 5 + [dt.datetime(2025, 1, 10, 13)]),
         "none": pa.nulls(6),
+        "clock": [dt.time(9, 30), None, dt.time(12), dt.time(0), dt.time(23, 59), dt.time(10)],
         "yes": [True, False, None, True, True, False],
     }
 )
@@ -106,6 +108,8 @@ TABLE = pa.table(
         ({"row_condition": {"expression": "days_between(day, today()) < 30"}}, [1, 2, 3, 4]),
         ({"row_condition": {"expression": "number(code) / 0 > 1"}}, []),
         ({"row_condition": {"expression": "name not like '%e%' and name not matches '\\s+'"}}, [5, 6]),
+        ({"row_condition": {"expression": "clock > '09:00' and '23:00' >= clock and hour(clock) <> 10"}}, [4, 5, 6]),
+        ({"range": {"column": "clock", "minimum": "09:30", "exclusive_minimum": True}}, [1, 4]),
         ({"row_condition": {"expression": "id * 4611686018427387904 > 0"}}, []),
     ],
 )

@@ -33,6 +33,8 @@ class VersionMaker:
             events.ready(unit, dataset, number, outcome)
             self._arrivals.tell(unit, dataset)
             self._jobs.spread(unit, dataset, user_id)
+            # Whoever was told may keep the version back until it is checked.
+            dataset = self._datasets.find(unit, dataset_id, number) or dataset
         return dataset
 
     def of_part(self, unit: UnitOfWork, dataset: Dataset, part: str, name: str, user_id: UUID | None) -> Dataset:

@@ -22,10 +22,13 @@ from raia_ingest.quality.kinds import (
     NUMBERS,
     TEMPORAL,
     TEXT,
+    TIME,
     Table,
     Unfit,
     at,
+    check_pattern,
     comparable,
+    literal,
     moment,
     number,
     quoted,
@@ -179,6 +182,7 @@ class _Compiler:
         return self._negation(self._like(value, pattern))
 
     def _matches(self, value: Piece, pattern: Token) -> Piece:
+        check_pattern(_unquoted(pattern))
         return Piece(f"regexp_full_match({_text(value, 'MATCHES')}, {quoted(_unquoted(pattern))})", BOOLEAN)
 
     def _not_matches(self, value: Piece, pattern: Token) -> Piece:
@@ -282,10 +286,10 @@ def _text(part: Piece, what: str) -> str:
 
 def _matched(left: Piece, right: Piece) -> tuple[Piece, Piece]:
     """Both, comparable; a text literal beside a date or time is one itself. Raises ``Unfit``."""
-    if left.kind in TEMPORAL and right.text is not None:
-        return left, Piece(*moment(right.text))
-    if right.kind in TEMPORAL and left.text is not None:
-        return Piece(*moment(left.text)), right
+    for one, two in ((left, right), (right, left)):
+        if one.kind in TEMPORAL | {TIME} and two.text is not None:
+            literal_of = Piece(literal(two.text, TIME), TIME) if one.kind == TIME else Piece(*moment(two.text))
+            return (left, literal_of) if one is left else (literal_of, right)
     if not comparable(left.kind, right.kind):
         raise Unfit(f"{left.kind} cannot be compared with {right.kind}: number(…), text(…) and date(…) convert")
     return left, right

@@ -125,3 +125,13 @@ def comparable(left: str, right: str) -> bool:
     """Whether values of the two kinds can be compared as they are."""
     families = (NUMBERS, TEMPORAL)
     return left == right or NULL in (left, right) or any(left in family and right in family for family in families)
+
+
+def check_pattern(pattern: str) -> None:
+    """Raises ``Unfit`` for what is no regular expression, or one that RE2 does not know."""
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise Unfit(f"the pattern is no regular expression: {error}") from error
+    if re.search(r"(?<!\\)(?:\\\\)*(?:\(\?<?[=!]|\(\?P=|\\[1-9])", pattern):
+        raise Unfit("the pattern looks ahead, behind or back at a group, which RE2 syntax does not have")

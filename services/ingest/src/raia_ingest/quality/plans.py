@@ -7,7 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from raia_ingest.quality.expression import Condition, compile_condition
-from raia_ingest.quality.kinds import NULL, NUMBERS, TEMPORAL, TEXT, TIME, Field, Table, Unfit, at, comparable, literal
+from raia_ingest.quality.kinds import (
+    NULL,
+    NUMBERS,
+    TEMPORAL,
+    TEXT,
+    TIME,
+    Field,
+    Table,
+    Unfit,
+    at,
+    check_pattern,
+    comparable,
+    literal,
+)
 from raia_ingest.quality.kinds import quoted as _quoted
 
 NEVER = "false"
@@ -139,16 +152,6 @@ def _pattern(demand: Mapping[str, Any], data: Data) -> Plan:
     options = ", 'i'" if demand.get("ignore_case") else ""
     matches = f"{function}({found.alias}::varchar, {_quoted(demand['pattern'])}{options})"
     return RowPlan(matches if demand.get("forbidden") else f"not {matches}")
-
-
-def check_pattern(pattern: str) -> None:
-    """Raises ``Unfit`` for what is no regular expression, or one that RE2 does not know."""
-    try:
-        re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise Unfit(f"the pattern is no regular expression: {error}") from error
-    if re.search(r"(?<!\\)(?:\\\\)*(?:\(\?<?[=!]|\(\?P=|\\[1-9])", pattern):
-        raise Unfit("the pattern looks ahead, behind or back at a group, which RE2 syntax does not have")
 
 
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"

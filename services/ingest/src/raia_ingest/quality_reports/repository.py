@@ -65,6 +65,11 @@ class QualityReportRepository(DerivedRepository):
         row = unit.session.execute(query.with_for_update() if lock else query).first()
         return self._derived(row) if row is not None else None
 
+    def any_of(self, unit: UnitOfWork, dataset_id: UUID) -> bool:
+        """Whether a version of the dataset has a report."""
+        query = select(report.c.id).where(report.c.dataset_id == dataset_id).limit(1)
+        return unit.session.execute(query).first() is not None
+
     def by_id(self, unit: UnitOfWork, report_id: UUID) -> Report | None:
         """One report of a dataset that is not deleted."""
         row = unit.session.execute(_reports().where(report.c.id == report_id)).first()

@@ -69,6 +69,11 @@ class QualityReportService(DerivedService):
             self._start(unit, dataset)
         return self._newest(unit, dataset_id, number)
 
+    def arrived(self, unit: UnitOfWork, dataset: Dataset) -> None:
+        """Assesses a version that has just become ready, if another version of its dataset has been assessed."""
+        if self._reports.any_of(unit, dataset.id) and self._reports.create(unit, dataset.id, dataset.version.number):
+            self._start(unit, dataset)
+
     def page(self, unit: UnitOfWork, caller: Caller, request: ListRequest) -> tuple[list[Report], str]:
         """A page of the reports of datasets that the caller may see, and the token of the next."""
         return self._reports.page(unit, self._access.visible_projects(caller, "datasets.read", "dataset"), request)

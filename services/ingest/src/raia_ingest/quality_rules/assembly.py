@@ -67,6 +67,7 @@ def assemble(ground: Ground) -> Room:
         pool=ground.at_once,
     )
     ground.arrivals.add(validating.arrived)
+    ground.arrivals.add(reporting.arrived)
     sets = QualityRuleSetService(runtime.database, rules, ground.profiles)
     services = {
         "QualityRuleService": (quality_rule_service_pb2, QualityRuleServicer(writing)),

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from raia_kit.database import UnitOfWork
 
+from raia_ingest import metrics
 from raia_ingest.datasets.domain import Dataset
 from raia_ingest.datasets.repository import DatasetRepository
 from raia_ingest.datasets.service import missing
@@ -50,6 +51,7 @@ class GateService:
             unit, dataset.id, version, state=state, reason=reason if state == QUARANTINED else ""
         )
         if state == QUARANTINED:
+            metrics.QUARANTINES.inc()
             events.quarantined(unit, dataset, version, reason)
         elif state == PASSED and gate.state in (CHECKING, QUARANTINED):
             events.released(unit, dataset, version, "")
@@ -61,6 +63,7 @@ class GateService:
         if gate.state != CHECKING:
             return gate.state
         self._validations.set_gate(unit, dataset.id, version, state=QUARANTINED, reason=reason)
+        metrics.QUARANTINES.inc()
         events.quarantined(unit, dataset, version, reason)
         return QUARANTINED
 
@@ -81,6 +84,7 @@ class GateService:
         dataset = self._locked(unit, dataset_id, version)
         dataset.version.require_ready(dataset_id)
         self._validations.set_gate(unit, dataset_id, version, state=QUARANTINED, reason=reason, by=user_id)
+        metrics.QUARANTINES.inc()
         events.quarantined(unit, dataset, version, reason)
         return self._locked(unit, dataset_id, version)
 

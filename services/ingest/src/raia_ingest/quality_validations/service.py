@@ -11,6 +11,7 @@ from raia_kit.jobs import Job, JobQueue, JobRecord
 from raia_kit.objects import ObjectStore
 from raia_kit.pagination import ListRequest
 
+from raia_ingest import metrics
 from raia_ingest.changes import Changes
 from raia_ingest.datasets.domain import Dataset
 from raia_ingest.datasets.repository import DatasetRepository
@@ -171,6 +172,7 @@ class QualityValidationService:
             if locked is not None:
                 gate = self._gates.judge(unit, locked, validation, outcome.results)
                 if self._validations.succeed(unit, validation.id, outcome, gate):
+                    metrics.VALIDATIONS.labels("passed" if outcome.passed else "not_passed").inc()
                     events.validated(
                         unit,
                         locked,
@@ -214,6 +216,7 @@ class QualityValidationService:
             why = f"its rules could not be run: {error.message}"[:2000]
             gate = self._gates.unjudged(unit, dataset, validation.version, why)
             if self._validations.fail(unit, validation.id, error.message, gate):
+                metrics.VALIDATIONS.labels(FAILED).inc()
                 events.validated(unit, dataset, validation, FAILED)
         elif validation is not None:
             self._validations.fail(unit, validation.id, error.message, "")
@@ -233,6 +236,7 @@ class QualityValidationService:
             unit, dataset, validation.version, "the validation that it waited for was cancelled"
         )
         if self._validations.cancel(unit, validation.id, gate):
+            metrics.VALIDATIONS.labels(CANCELLED).inc()
             events.validated(unit, dataset, validation, CANCELLED)
 
 
