@@ -316,5 +316,5 @@ def test_moments_are_exact_in_every_order(values):
 def test_an_engine_keeps_what_it_was_given(tmp_path):
     pq.write_table(pa.table({"x": [3, 1, 2]}), tmp_path / "in.parquet")
     with DuckEngine(str(tmp_path / "in.parquet"), [{"name": "x", "type": "integer"}], 2**27, str(tmp_path)) as engine:
-        assert engine.count("c0 > 1") == (2, 1)
+        assert engine.count("c0 > 1", []) == (2, 1)
         assert engine.values("c0 * 2")("select sum(v) from data") == [(12,)]

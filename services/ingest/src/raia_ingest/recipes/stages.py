@@ -81,6 +81,8 @@ class Stage:
     after: Schema
     local: Callable[[Fitted], Local] | None = None
     fits: Sequence[Fit] = ()
+    prepared: Sequence[Mapping[str, str]] = ()
+    """Values that ``local`` and ``checks`` use, SQL by a name of their own; each layer may use those before it."""
     checks: Sequence[tuple[str, str]] = ()
     """Conditions that no row may meet, with what is said when one does."""
     duplicates: Duplicates | None = None

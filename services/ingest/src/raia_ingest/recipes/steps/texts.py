@@ -3,8 +3,9 @@
 from typing import Any
 
 from raia_ingest.recipes.faults import StepFault
+from raia_ingest.recipes.layers import Layers
 from raia_ingest.recipes.schema import Col, Schema
-from raia_ingest.recipes.sql import SPACES, SQL_TYPES, among, literal, text, trimmed
+from raia_ingest.recipes.sql import SPACES, SQL_TYPES, among, literal, text
 from raia_ingest.recipes.stages import Fit, Fitted, Local, Stage
 from raia_ingest.recipes.steps.context import Context, Parameters, named
 
@@ -16,31 +17,38 @@ def normalize_text(parameters: Parameters, schema: Schema, _context: Context) ->
     if not any(parameters.get(name) for name in _EFFECTS):
         raise StepFault("trim", f"ask for at least one of {', '.join(_EFFECTS)}")
     sets: dict[str, str] = {}
-    after = schema
+    layers, after = Layers(), schema
     for column in named(parameters, schema):
         if column.type not in ("string", "null"):  # a file in which all values are spelled as another type
             continue
         after, changed = after.change(column)
-        sets[changed.alias] = _normalized(column.alias, parameters)
-    return Stage(schema, after, lambda _fitted: Local(sets))
+        sets[changed.alias] = _normalized(column.alias, parameters, layers)
+    return Stage(schema, after, lambda _fitted: Local(sets), prepared=layers.listed)
 
 
 _EFFECTS = ("trim", "collapse_spaces", "case", "strip_accents", "compose", "missing_tokens", "empty_as_missing")
+_TIDY = "[!-~]*( [!-~]+)* ?"
+"""Plain texts in which there is nothing to collapse; found out faster than collapsed."""
 
 
-def _normalized(value: str, parameters: Parameters) -> str:
+def _normalized(value: str, parameters: Parameters, layers: Layers) -> str:
     if parameters.get("compose"):
         value = f"nfc_normalize({value})"
     if parameters.get("strip_accents"):
         value = f"strip_accents({value})"
+    value, depth = layers.add(value, 0), 1
     if parameters.get("collapse_spaces"):
-        value = f"regexp_replace({value}, {text('[' + SPACES + ']+')}, ' ', 'g')"
+        collapsed = f"regexp_replace({value}, {text('[' + SPACES + ']+')}, ' ', 'g')"
+        tidy = f"regexp_full_match({value}, {text(_TIDY)})"
+        value, depth = layers.add(f"case when {tidy} then {value} else {collapsed} end", depth), depth + 1
     if parameters.get("trim"):
-        value = trimmed(value)
+        value, depth = layers.trimmed(value, depth)
     if case := parameters.get("case", ""):
-        value = f"{case}({value})"
+        value, depth = layers.add(f"{case}({value})", depth), depth + 1
     if tokens := parameters.get("missing_tokens", []):
-        meant = among(f"lower({trimmed(value)})", [text(token.lower()) for token in tokens])
+        plain, depth = layers.trimmed(value, depth)
+        word = layers.add(f"lower({plain})", depth)
+        meant = among(word, [text(token.lower()) for token in tokens])
         value = f"case when {meant} then null else {value} end"
     if parameters.get("empty_as_missing"):
         value = f"nullif({value}, '')"
@@ -53,7 +61,10 @@ def replace_values(parameters: Parameters, schema: Schema, _context: Context) ->
     branches: list[str] = []
     seen: set[Any] = set()
     fold = bool(parameters.get("ignore_case")) and column.type == "string"
-    subject = f"lower({trimmed(column.alias)})" if fold else column.alias
+    layers, subject = Layers(), column.alias
+    if fold:
+        plain, depth = layers.trimmed(column.alias, 0)
+        subject = layers.add(f"lower({plain})", depth)
     after, changed = schema.change(column)
     for place, each in enumerate(parameters.get("replacements", [])):
         field = f"replacements[{place}]"
@@ -69,7 +80,7 @@ def replace_values(parameters: Parameters, schema: Schema, _context: Context) ->
         branches.append(f"when {among(subject, old)} then {rendered}")
     others = "null" if parameters.get("others") == "missing" else column.alias
     mapped = f"case {' '.join(branches)} else {others} end"
-    return Stage(schema, after, lambda _fitted: Local({changed.alias: mapped}))
+    return Stage(schema, after, lambda _fitted: Local({changed.alias: mapped}), prepared=layers.listed)
 
 
 def merge_rare(parameters: Parameters, schema: Schema, _context: Context) -> Stage:

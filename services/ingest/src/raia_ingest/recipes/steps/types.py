@@ -1,8 +1,9 @@
 """Steps that change what values are: types, dates and units."""
 
 from raia_ingest.recipes.faults import StepFault
+from raia_ingest.recipes.layers import Layers
 from raia_ingest.recipes.schema import Col, Schema
-from raia_ingest.recipes.sql import SQL_TYPES, among, text, trimmed
+from raia_ingest.recipes.sql import SQL_TYPES, among, text
 from raia_ingest.recipes.stages import Local, Stage
 from raia_ingest.recipes.steps.context import Context, Parameters, named, unreadable
 from raia_ingest.recipes.steps.units import conversion
@@ -21,28 +22,40 @@ _FORMAT_LETTERS = frozenset("YymdHMSfbBjpIaAeT%-")
 def convert_type(parameters: Parameters, schema: Schema, _context: Context) -> Stage:
     """Another type; what cannot be converted becomes missing, removes its row or fails the run."""
     target = parameters["to"]
+    layers = Layers()
+    values = [(column, _converted(column, target, parameters, layers)) for column in named(parameters, schema)]
+    return _read(schema, values, target, parameters, layers, f"the value cannot be read as {target}")
+
+
+def _read(  # noqa: PLR0917 - what both ways of reading have to say
+    schema: Schema,
+    values: list[tuple[Col, str]],
+    target: str,
+    parameters: Parameters,
+    layers: Layers,
+    complaint: str,
+) -> Stage:
+    """Columns that take their read values, and what becomes of rows in which one could not be read."""
     sets: dict[str, str] = {}
     removals: list[tuple[str, str]] = []
     checks: list[tuple[str, str]] = []
-    after = schema
-    for column in named(parameters, schema):
-        converted = _converted(column, target, parameters)
+    after, last = schema, len(layers.listed)
+    for column, value in values:
         after, changed = after.change(column, type_=target)
-        sets[changed.alias] = converted
-        broken = f"({column.alias} is not null and ({converted}) is null)"
-        reason = f"{column.name}: the value cannot be read as {target}"
-        more, demands = unreadable(parameters.get("on_error", ""), broken, reason)
+        sets[changed.alias] = layers.add(value, last)
+        broken = f"({column.alias} is not null and {sets[changed.alias]} is null)"
+        more, demands = unreadable(parameters.get("on_error", ""), broken, f"{column.name}: {complaint}")
         removals += more
         checks += demands
-    return Stage(schema, after, lambda _fitted: Local(sets, removals), checks=checks)
+    return Stage(schema, after, lambda _fitted: Local(sets, removals), prepared=layers.listed, checks=checks)
 
 
-def _converted(column: Col, target: str, parameters: Parameters) -> str:
+def _converted(column: Col, target: str, parameters: Parameters, layers: Layers) -> str:
     source, alias = column.type, column.alias
     if target == "string":
         return f"({alias})::varchar"
     if source in ("string", "null"):
-        return _from_text(alias, target, parameters)
+        return _from_text(alias, target, parameters, layers)
     if target == source:
         return alias
     pattern = _CONVERSIONS.get((source, target))
@@ -64,19 +77,21 @@ _CONVERSIONS = {
 }
 
 
-def _from_text(alias: str, target: str, parameters: Parameters) -> str:
-    plain = trimmed(alias)
+def _from_text(alias: str, target: str, parameters: Parameters, layers: Layers) -> str:
+    plain, depth = layers.trimmed(alias, 0)
     if target == "boolean":
-        word = f"lower({plain})"
+        word = layers.add(f"lower({plain})", depth)
         yes = among(word, [text(each.lower()) for each in parameters.get("true_values", _TRUE)])
         no = among(word, [text(each.lower()) for each in parameters.get("false_values", _FALSE)])
         return f"case when {yes} then true when {no} then false end"
     if target in ("integer", "float"):
+        bare = plain
         for character in parameters.get("ignored_characters", ""):
-            plain = f"replace({plain}, {text(character)}, '')"
+            bare = f"replace({bare}, {text(character)}, '')"
         if parameters.get("decimal_separator") == ",":
-            plain = f"replace(replace({plain}, '.', ''), ',', '.')"
-        plain = trimmed(plain)
+            bare = f"replace(replace({bare}, '.', ''), ',', '.')"
+        if bare != plain:
+            plain, depth = layers.trimmed(layers.add(bare, depth), depth + 1)
     pattern = text(_SPELLED[target])
     return f"case when regexp_full_match({plain}, {pattern}) then try_cast({plain} as {SQL_TYPES[target]}) end"
 
@@ -88,26 +103,17 @@ def parse_dates(parameters: Parameters, schema: Schema, _context: Context) -> St
     for place, each in enumerate(formats):
         _check_format(each, f"formats[{place}]")
     listed = ", ".join(map(text, formats))
-    sets: dict[str, str] = {}
-    removals: list[tuple[str, str]] = []
-    checks: list[tuple[str, str]] = []
-    after = schema
+    layers = Layers()
+    values: list[tuple[Col, str]] = []
     for column in named(parameters, schema, "string", "null", "date", "datetime"):
         if column.type in ("date", "datetime"):  # a file in which reading recognised them already
-            after, changed = after.change(column, type_=target)
-            sets[changed.alias] = f"({column.alias})::{SQL_TYPES[target]}"
+            values.append((column, f"({column.alias})::{SQL_TYPES[target]}"))
             continue
-        parsed = f"try_strptime({trimmed(column.alias)}, [{listed}])"
+        plain, depth = layers.trimmed(column.alias, 0)
+        parsed = layers.add(f"try_strptime({plain}, [{listed}])", depth)
         # Formats without letters for a part leave it at its first value; years before 1 or beyond 9999 are typos.
-        bounded = f"case when year({parsed}) between 1 and 9999 then ({parsed})::{SQL_TYPES[target]} end"
-        after, changed = after.change(column, type_=target)
-        sets[changed.alias] = bounded
-        broken = f"({column.alias} is not null and ({bounded}) is null)"
-        reason = f"{column.name}: no {target} in any of the formats"
-        more, demands = unreadable(parameters.get("on_error", ""), broken, reason)
-        removals += more
-        checks += demands
-    return Stage(schema, after, lambda _fitted: Local(sets, removals), checks=checks)
+        values.append((column, f"case when year({parsed}) between 1 and 9999 then ({parsed})::{SQL_TYPES[target]} end"))
+    return _read(schema, values, target, parameters, layers, f"no {target} in any of the formats")
 
 
 def _check_format(pattern: str, field: str) -> None:

@@ -12,10 +12,11 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from raia_ingest.recipes.layers import layered
 from raia_ingest.recipes.schema import Schema
 from raia_ingest.recipes.stages import Duplicates, Fill, Lookup
 from raia_ingest.workers.recipe.duck import local_query
-from raia_ingest.workers.recipe.engine import REMOVED, ROW, OtherTable, Query
+from raia_ingest.workers.recipe.engine import REMOVED, ROW, OtherTable, Prepared, Query
 from raia_ingest.workers.recipe.partition import schema_after, transform
 
 _OPTIONS = {
@@ -116,21 +117,28 @@ class SparkEngine:
             self._frame = self._flushed().persist(StorageLevel.DISK_ONLY)
         return self._frame
 
-    def local(self, after: Schema, sets: Mapping[str, str], removals: Sequence[tuple[str, int]]) -> None:
+    def local(
+        self, after: Schema, sets: Mapping[str, str], removals: Sequence[tuple[str, int]], prepared: Prepared
+    ) -> None:
         """Makes and changes columns row by row; marks rows with the code of the first condition that they meet."""
-        query, self._aliases = local_query(self._view, self.joined, self._aliases, after, sets, removals)
+        query, self._aliases = local_query(
+            layered(self._view, prepared), self.joined, self._aliases, after, sets, removals
+        )
         self._push(query)
 
-    def count(self, condition: str) -> tuple[int, int | None]:
+    def count(self, condition: str, prepared: Prepared) -> tuple[int, int | None]:
         """How many rows that stay meet a condition, and the number of the first."""
         met = f"case when {REMOVED} is null and {condition} then {ROW} end"
-        count, first = self.values(met)("select count(v), min(v) from data")[0]
+        count, first = self._asked(met, prepared)("select count(v), min(v) from data")[0]
         return int(count), first
 
     def values(self, expression: str) -> Query:
         """Queries over the present values of an expression in the rows that stay."""
+        return self._asked(expression, ())
+
+    def _asked(self, expression: str, prepared: Prepared) -> Query:
         self._kept()
-        present = f"(select {expression} as v from s0 where {REMOVED} is null)"
+        present = f"(select {expression} as v from {layered('s0', prepared)} where {REMOVED} is null)"
         query = f"select v from {present} where v is not null"
         self._run(self._frame, [query]).createOrReplaceTempView("data")
         return lambda asked: [tuple(row) for row in self._session.sql(asked).collect()]

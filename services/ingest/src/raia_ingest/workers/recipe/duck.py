@@ -8,9 +8,10 @@ from typing import Any, Self
 import duckdb
 import pyarrow as pa
 
+from raia_ingest.recipes.layers import layered
 from raia_ingest.recipes.schema import Schema
 from raia_ingest.recipes.stages import Duplicates, Fill, Lookup
-from raia_ingest.workers.recipe.engine import REMOVED, ROW, OtherTable, Query
+from raia_ingest.workers.recipe.engine import REMOVED, ROW, OtherTable, Prepared, Query
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
@@ -61,22 +62,27 @@ class DuckEngine:
     def _rest(self, *without: str) -> str:
         return ", ".join(each for each in (*self.joined, *self._aliases) if each not in without)
 
-    def local(self, after: Schema, sets: Mapping[str, str], removals: Sequence[tuple[str, int]]) -> None:
+    def local(
+        self, after: Schema, sets: Mapping[str, str], removals: Sequence[tuple[str, int]], prepared: Prepared
+    ) -> None:
         """Makes and changes columns row by row; marks rows with the code of the first condition that they meet."""
-        query, self._aliases = local_query(self._view, self.joined, self._aliases, after, sets, removals)
+        query, self._aliases = local_query(
+            layered(self._view, prepared), self.joined, self._aliases, after, sets, removals
+        )
         self._crossed = self._crossed or " in (" in query
         self._next(query)
 
-    def count(self, condition: str) -> tuple[int, int | None]:
+    def count(self, condition: str, prepared: Prepared) -> tuple[int, int | None]:
         """How many rows that stay meet a condition, and the number of the first."""
-        query = f"select count(*), min({ROW}) from {self._view} where {REMOVED} is null and {condition}"
+        source = layered(self._view, prepared)
+        query = f"select count(*), min({ROW}) from {source} where {REMOVED} is null and {condition}"
         count, first = self._connection.execute(query).fetchall()[0]
         return count, first
 
     def values(self, expression: str) -> Query:
         """Queries over the present values of an expression in the rows that stay."""
         self._connection.execute(
-            f"create or replace temp view data as select v from (select {expression} as v from {self._view} "
+            f"create or replace temp table data as select v from (select {expression} as v from {self._view} "
             f"where {REMOVED} is null) where v is not null"
         )
         return lambda query: self._connection.execute(query).fetchall()

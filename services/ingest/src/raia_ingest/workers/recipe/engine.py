@@ -16,6 +16,10 @@ Query = Callable[[str], list[tuple[Any, ...]]]
 """Runs a query that both engines understand over the table ``data`` with its one column ``v``."""
 
 
+Prepared = Sequence[Mapping[str, str]]
+"""Layers of values that queries use beside the columns."""
+
+
 @dataclass(frozen=True)
 class OtherTable:
     """A dataset version to join: its file and its columns."""
@@ -30,11 +34,13 @@ class Engine(Protocol):
     joined: list[str]
     """The columns that hold the row numbers of joined tables."""
 
-    def local(self, after: Schema, sets: Mapping[str, str], removals: Sequence[tuple[str, int]]) -> None:
+    def local(
+        self, after: Schema, sets: Mapping[str, str], removals: Sequence[tuple[str, int]], prepared: Prepared
+    ) -> None:
         """Makes and changes columns row by row; marks rows with the code of the first condition that they meet."""
         ...
 
-    def count(self, condition: str) -> tuple[int, int | None]:
+    def count(self, condition: str, prepared: Prepared) -> tuple[int, int | None]:
         """How many rows that stay meet a condition, and the number of the first."""
         ...
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
+from raia_ingest.recipes.layers import layered
 from raia_ingest.recipes.schema import Schema
 from raia_ingest.recipes.sql import text, trimmed
 from raia_ingest.recipes.steps.context import Context
@@ -151,13 +152,13 @@ class Observer:
         return facts
 
     def _count_candidates(self, facts: TextFacts) -> None:
-        conditions = [_readable(kind, parameters) for kind, parameters, _ in _CANDIDATES]
-        sums = ", ".join(f"coalesce(sum(n) filter (({condition}) is not null), 0)::bigint" for condition in conditions)
-        facts.fitting = list(self._row(f"select {sums} from h"))
-        for place, count in enumerate(facts.fitting):
+        for place, (kind, parameters, _) in enumerate(_CANDIDATES):
+            source, value = _readable(kind, parameters)
+            (count,) = self._row(f"select coalesce(sum(n), 0)::bigint from {source} where ({value}) is not null")
+            facts.fitting.append(count)
             if 0.9 * facts.present <= count < facts.present:
                 rows = self._connection.execute(
-                    f"select v from h where ({conditions[place]}) is null order by n desc, v limit 3"
+                    f"select c0 from {source} where ({value}) is null order by n desc, c0 limit 3"
                 ).fetchall()
                 facts.examples[place] = [value for (value,) in rows]
 
@@ -174,14 +175,14 @@ class Observer:
         return tuple(self._connection.execute(query).fetchall()[0])
 
 
-def _readable(kind: str, parameters: Parameters) -> str:
-    """SQL over ``v`` that is null for a text which the step cannot read."""
+def _readable(kind: str, parameters: Parameters) -> tuple[str, str]:
+    """A source of the texts as ``c0``, and SQL that is null for a text which the step cannot read."""
     schema = Schema.of([{"name": "v", "type": "string"}])
     build = convert_type if kind == "convert_type" else parse_dates
     stage = build({**parameters, "columns": ["v"]}, schema, Context())
     local = stage.local({}) if stage.local else None
     made = next(iter(local.sets.values())) if local else "null"
-    return made.replace("c0", "v")
+    return layered("(select v as c0, n from h)", stage.prepared), made
 
 
 def _place(pattern: str) -> int:

@@ -1,6 +1,7 @@
 """Writes what a recipe leaves: rows, the number that each had in the input, and the rows that went."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def write_rows(
             lineage, numbers, compression="zstd", use_dictionary=False, column_encoding=dict.fromkeys(names, _DELTA)
         ) as tracer,
     ):
-        for table in _groups(batches):
+        for table in ahead(_groups(batches)):
             order = table.column(ROW)
             last = _checked_order(order, last)
             arrays = [
@@ -81,6 +82,15 @@ def _checked_order(order: Any, last: int) -> int:
     if values[0].as_py() <= last or (steps is not None and steps <= 0):
         raise OutOfOrder
     return int(values[-1].as_py())
+
+
+def ahead(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The tables, each fetched on a thread of its own while the one before it is used."""
+    with ThreadPoolExecutor(1) as fetching:
+        following = fetching.submit(next, tables, None)
+        while (table := following.result()) is not None:
+            following = fetching.submit(next, tables, None)
+            yield table
 
 
 def _groups(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:

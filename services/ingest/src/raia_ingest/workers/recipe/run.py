@@ -132,7 +132,7 @@ def _apply(  # noqa: PLR0917
 ) -> None:
     place, kind = step
     for condition, message in stage.checks:
-        count, first = table.count(condition)
+        count, first = table.count(condition, stage.prepared)
         if count:
             raise DataFault(f"{message} in {count:,} rows, the first of them row {first:,}")
     if stage.duplicates is not None:
@@ -148,7 +148,7 @@ def _apply(  # noqa: PLR0917
             )
     local = stage.local(known) if stage.local else None
     removals = [(condition, reasons.code(place, kind, reason)) for condition, reason in local.removals] if local else []
-    table.local(stage.schema(known), local.sets if local else {}, removals)
+    table.local(stage.schema(known), local.sets if local else {}, removals, stage.prepared)
 
 
 def _opened(  # noqa: PLR0917
