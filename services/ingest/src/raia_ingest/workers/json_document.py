@@ -22,6 +22,8 @@ _DEEPEST_VALUE = 200
 _BLOCK_RECORDS = 20_000
 _BLOCK_CHARACTERS = 8 * 1024**2
 _MOST_TABLES = 1_000
+_JUDGED_ELEMENTS = 10_000
+"""Elements of a document that is one array by which it is judged."""
 _BLANKS = " \t\r\n"
 
 Path_ = tuple[str, ...]
@@ -60,6 +62,8 @@ class _Scanner:
         self._buffer = ""
         self._at = 0
         self._ended = False
+        self.text = ""
+        """The last value as it stands in the document."""
         self._decoder = json.JSONDecoder(parse_constant=lambda name: name if name == "NaN" else float(name))
 
     def peek(self) -> str:
@@ -93,8 +97,13 @@ class _Scanner:
                     raise _Broken from error
                 continue
             # A number may go on behind the window.
-            if end < len(self._buffer) or not self._more():
+            if end < len(self._buffer):
+                self.text = self._buffer[self._at : end]
                 self._at = end
+                return value
+            if not self._more():
+                self.text = self._buffer[self._at :]
+                self._at = len(self._buffer)
                 return value
 
     def _more(self) -> bool:
@@ -153,6 +162,7 @@ class JsonDocumentSource:
         self._naming = Headers()
         self._by_key: dict[str, Header] = {}
         self.ledger = Ledger()
+        self._scanner = self._scan()
         self._survey = self._look()
         self._where, self._shape = self._choose(wanted.part)
         self._names: list[str] | None = None
@@ -167,11 +177,15 @@ class JsonDocumentSource:
         survey.root = scanner.peek()
         try:
             self._walk(scanner, (), survey)
-            if scanner.peek():
+            whole = () in survey.arrays and survey.arrays[()].elements >= _JUDGED_ELEMENTS
+            if not whole and scanner.peek():
                 raise _Broken
         except (_Broken, RecursionError, ValueError) as error:
-            raise errors.corrupt(self._filename, "it is not valid JSON, or ends in the middle") from error
+            raise self._damage() from error
         return survey
+
+    def _damage(self) -> errors.BadFile:
+        return errors.corrupt(self._filename, "it is not valid JSON, or ends in the middle")
 
     def _walk(self, scanner: _Scanner, where: Path_, survey: _Survey) -> None:
         first = scanner.peek()
@@ -183,6 +197,8 @@ class JsonDocumentSource:
                 found.elements += 1
                 found.objects += isinstance(element, dict)
                 found.rows += isinstance(element, list)
+                if not where and found.elements >= _JUDGED_ELEMENTS:
+                    return  # nothing lies beside it; what is wrong further down, reading finds
         elif first == "{" and len(where) < _DEEPEST_TABLE:
             for key in scanner.members():
                 self._walk(scanner, (*where, key), survey)
@@ -274,7 +290,7 @@ class JsonDocumentSource:
             record = self._record(number, element)
             if record is not None:
                 records.append(record)
-                size += _size(record)
+                size += len(self._scanner.text)
             if len(records) >= _BLOCK_RECORDS or size >= _BLOCK_CHARACTERS:
                 yield self._block(records)
                 records, size = [], 0
@@ -314,7 +330,13 @@ class JsonDocumentSource:
 
     def _array(self, where: Path_) -> Iterator[Any]:
         scanner = self._scan()
-        yield from _seek(scanner, where)
+        self._scanner = scanner
+        try:
+            yield from _seek(scanner, where)
+            if not where and scanner.peek():
+                raise _Broken
+        except (_Broken, RecursionError, ValueError) as error:
+            raise self._damage() from error
 
     def _record(self, number: int, element: Any) -> dict[str, Any] | None:  # noqa: PLR0911 - one fault after the other
         if self._shape == "values":
@@ -332,12 +354,11 @@ class JsonDocumentSource:
         if not isinstance(element, dict):
             self.ledger.reject(number, "not_object", "is not a JSON object", _told(element))
             return None
-        try:
-            json.dumps(element, ensure_ascii=False).encode()
-        except (ValueError, RecursionError):
+        text = self._scanner.text
+        if "\\u" in text and _holds_half_a_character(element):
             self.ledger.reject(number, "not_text", "holds half a character", _told(element))
             return None
-        if _is_deeper(element, _DEEPEST_VALUE):
+        if text.count("{") + text.count("[") > _DEEPEST_VALUE and _is_deeper(element, _DEEPEST_VALUE):
             self.ledger.reject(number, "too_deep", f"is nested more than {_DEEPEST_VALUE} levels deep")
             return None
         return element
@@ -352,6 +373,14 @@ class JsonDocumentSource:
         self.ledger.take(len(records))
         columns = {self._by_key[key].name: [record.get(key) for record in records] for key in keys}
         return Block(len(records), columns)
+
+
+def _holds_half_a_character(element: Any) -> bool:
+    try:
+        json.dumps(element, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return True
+    return False
 
 
 def _seek(scanner: _Scanner, where: Path_) -> Iterator[Any]:
@@ -385,10 +414,6 @@ def _name(where: Path_) -> str:
 
 def _label(value: Any) -> Any:
     return value.get("name", value) if isinstance(value, dict) else value
-
-
-def _size(record: dict[str, Any]) -> int:
-    return sum(len(value) if isinstance(value, str | list | dict) else 8 for value in record.values())
 
 
 def _told(value: Any) -> str:

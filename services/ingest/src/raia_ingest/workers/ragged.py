@@ -61,7 +61,12 @@ class Mender:
             return Mended(cells[:width], "trailing_delimiters", f"{told}: empty ones at its end were left out")
         if width * (abs(width - found) + 1) ** 2 > _MOST_STEPS:
             return f"{told}, too many to tell where they belong"
-        ways = self._fills(cells) if found < width else self._joins(cells)
+        if width - found == 1:
+            ways = self._fill_one(cells)
+        elif found - width == 1:
+            ways = self._join_one(cells)
+        else:
+            ways = self._fills(cells) if found < width else self._joins(cells)
         if len(ways) == 1:
             reason = "padded" if found < width else "merged_cells"
             how = "missing cells were left empty" if found < width else "parts of one cell were joined"
@@ -70,6 +75,38 @@ class Mender:
 
     def _fit(self, cells: Sequence[str]) -> bool:
         return all(shape.takes(cell) for shape, cell in zip(self._shapes, cells, strict=True))
+
+    def _reach(self, cells: list[str]) -> tuple[int, int]:
+        """How many cells fit from the first column on, and how many from the last one backwards."""
+        shapes, count = self._shapes, min(len(cells), len(self._shapes))
+        before = next((at for at in range(count) if not shapes[at].takes(cells[at])), count)
+        last, bottom = len(cells) - 1, len(shapes) - 1
+        behind = next((at for at in range(count) if not shapes[bottom - at].takes(cells[last - at])), count)
+        return before, behind
+
+    def _fill_one(self, cells: list[str]) -> list[list[str]]:
+        """Up to two ways to place one cell fewer than there are columns."""
+        before, behind = self._reach(cells)
+        ways: list[list[str]] = []
+        for at in range(max(0, len(cells) - behind), before + 1):
+            row = [*cells[:at], "", *cells[at:]]
+            if row not in ways:
+                ways.append(row)
+            if len(ways) > 1:
+                break
+        return ways
+
+    def _join_one(self, cells: list[str]) -> list[list[str]]:
+        """Up to two ways to join two neighbouring cells of a text column."""
+        before, behind = self._reach(cells)
+        ways: list[list[str]] = []
+        for at in range(max(0, len(cells) - 2 - behind), min(before, len(self._shapes) - 1) + 1):
+            shape, first, second = self._shapes[at], cells[at], cells[at + 1]
+            if shape.kind is Kind.STRING and first and second and shape.takes(first):
+                ways.append([*cells[:at], self._delimiter.join((first, second)), *cells[at + 2 :]])
+            if len(ways) > 1:
+                break
+        return ways
 
     def _fills(self, cells: list[str]) -> list[list[str]]:
         """Up to two ways to place fewer cells than columns, in their order."""

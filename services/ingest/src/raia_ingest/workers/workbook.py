@@ -11,7 +11,7 @@ from typing import Any
 import python_calamine as calamine
 
 from raia_ingest import errors
-from raia_ingest.workers import package
+from raia_ingest.workers import biff, package
 from raia_ingest.workers.columns import ValueColumn
 from raia_ingest.workers.ledger import Entry, Ledger
 from raia_ingest.workers.merges import Merges
@@ -40,6 +40,8 @@ class WorkbookSource:
                 text = f"the workbook holds {formulas:,} formulas: their last stored values were read"
                 self.notes.append(FileNote("formulas", text))
             self.notes += package.active_parts(path)
+        else:
+            biff.verify(path, filename, limits)
         self._sheet = self._open(wanted.part)
         self._merges = Merges(self._sheet.merged_cell_ranges or [], self._sheet.start or (0, 0), self._sheet.width)
         self._error_cells = 0

@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,22 @@ _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 
 Where = tuple[str, ...]
 """Names of the elements from the root to a row."""
+
+
+@dataclass
+class _Place:
+    """A place in the document where elements of one name stand."""
+
+    where: Where
+    count: int = 0
+    attributes: bool = False
+    parts: dict[Any, "_Place"] = field(default_factory=dict)
+
+    def within(self) -> Iterator["_Place"]:
+        """All places below it."""
+        for part in self.parts.values():
+            yield part
+            yield from part.within()
 
 
 class XmlSource:
@@ -93,23 +111,29 @@ class XmlSource:
 
     def _survey(self) -> None:
         """Counts the elements by their place, and which of them have parts."""
-        where: list[str] = []
+        root = _Place(())
+        here, places = [root], 0
         for event, element in self._events():
-            if event == "start":
-                where.append(_local(element.tag))
-                if len(where) > _DEEPEST:
-                    raise errors.corrupt(self._filename, f"it is nested more than {_DEEPEST} levels deep")
-                if len(where) > 1:
-                    self._wide.add(tuple(where[:-1]))
-                here = tuple(where)
-                if element.attrib:
-                    self._wide.add(here)
-                self._counts[here] += 1
-                if len(self._counts) > _MOST_PATHS:
-                    raise errors.too_many_columns(len(self._counts), _MOST_PATHS)
-            else:
-                where.pop()
+            if event == "end":
+                here.pop()
                 _forget(element)
+                continue
+            parent = here[-1]
+            place = parent.parts.get(element.tag)
+            if place is None:
+                places += 1
+                if places > _MOST_PATHS:
+                    raise errors.too_many_columns(places, _MOST_PATHS)
+                place = parent.parts[element.tag] = _Place((*parent.where, _local(element.tag)))
+            place.count += 1
+            place.attributes = place.attributes or bool(element.attrib)
+            here.append(place)
+            if len(here) > _DEEPEST:
+                raise errors.corrupt(self._filename, f"it is nested more than {_DEEPEST} levels deep")
+        for place in root.within():
+            self._counts[place.where] += place.count
+            if place.parts or place.attributes:
+                self._wide.add(place.where)
 
     def _choose(self, part: str) -> Where:
         tables = self._tables()
@@ -143,17 +167,21 @@ class XmlSource:
         self.ledger.restart()
         rows: list[dict[str, str | None]] = []
         where: list[str] = []
-        row_depth = len(self._where)
+        row_depth, depth = len(self._where), 0
         for event, element in self._events():
             if event == "start":
-                where.append(_local(element.tag))
+                depth += 1
+                if depth <= row_depth:
+                    where.append(_local(element.tag))
                 continue
-            if len(where) == row_depth and tuple(where) == self._where:
+            depth -= 1
+            if depth >= row_depth and tuple(where) == self._where:
+                continue
+            if depth == row_depth - 1 and tuple(where) == self._where:
                 rows.append(_row(element))
-            inside = len(where) > row_depth and tuple(where[:row_depth]) == self._where
-            where.pop()
-            if not inside:
-                _forget(element)
+            if depth < row_depth:
+                where.pop()
+            _forget(element)
             if len(rows) >= _BLOCK_RECORDS:
                 yield self._block(rows)
                 rows = []
@@ -236,6 +264,7 @@ def _text(element: Any) -> str:
     return "".join(element.itertext()).strip() if not len(element) else (element.text or "").strip()
 
 
+@lru_cache(maxsize=10_000)
 def _local(name: Any) -> str:
     return str(name).rpartition("}")[2]
 
