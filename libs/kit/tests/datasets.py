@@ -7,6 +7,7 @@ from uuid import UUID
 from raia.ingest.v1 import dataset_pb2
 from raia_kit.filtering import QueryFields
 from sqlalchemy import BigInteger, Column, DateTime, Double, Integer, MetaData, Table, Text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as SqlUuid
 from sqlalchemy.orm import Session
 
@@ -30,6 +31,7 @@ DATASET = Table(
     Column("project_id", SqlUuid(as_uuid=True)),
     Column("quality_score", Double),
     Column("quality_gate", Text, nullable=False),
+    Column("tags", ARRAY(Text), nullable=False),
     prefixes=["temporary"],
 )
 
@@ -52,6 +54,7 @@ def rows(count: int) -> list[dict[str, Any]]:
             "updated_at": EPOCH + timedelta(microseconds=number % 11),
             "status": "ready" if number % 2 else "failed",
             "project_id": PROJECTS[number % 3],
+            "tags": ["claims", "daily %", "2026"][: number % 4],
             "quality_score": None if number % 4 == 0 else number % 10 / 10,
             "quality_gate": "",
         }

@@ -27,7 +27,7 @@ ROWS = rows(120)
 TIME = "2026-01-31T12:00:00Z"
 FILTERABLE = (
     "column_count, created_at, description, file_size, file_type, name, project_id, quality_gate, quality_score, "
-    "row_count, status, updated_at, "
+    "row_count, status, tags, updated_at, "
     "uploaded_by"
 )
 
@@ -52,6 +52,10 @@ def expected(condition: Callable[[dict[str, Any]], Any]) -> set[UUID]:
     [
         ("", lambda r: True),
         ("  ", lambda r: True),
+        ('tags : "daily %"', lambda r: "daily %" in r["tags"]),
+        ("tags:claims AND NOT tags:2026", lambda r: "claims" in r["tags"] and "2026" not in r["tags"]),
+        ('tags : "aily"', lambda r: False),
+        ("tags:*", lambda r: bool(r["tags"])),
         ('file_type = "csv"', lambda r: r["file_type"] == "csv"),
         ("file_type = csv", lambda r: r["file_type"] == "csv"),
         ("file_type='csv'", lambda r: r["file_type"] == "csv"),

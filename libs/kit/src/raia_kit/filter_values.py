@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from google.protobuf.descriptor import FieldDescriptor
-from sqlalchemy import BigInteger, ColumnElement, Integer, SmallInteger, Uuid
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Integer, SmallInteger, Uuid
 
 from raia_kit.contract import ContractError
 
@@ -24,7 +24,7 @@ class Kind:
     """What the values of a field are."""
 
     name: str
-    """``text``, ``integer``, ``number``, ``boolean``, ``time`` or ``id``."""
+    """``text``, ``texts`` (several of them), ``integer``, ``number``, ``boolean``, ``time`` or ``id``."""
     comparators: frozenset[str]
     bits: int = 64
     """Size of an integer."""
@@ -47,6 +47,8 @@ def kind_of(field: FieldDescriptor, column: ColumnElement[Any]) -> Kind:
     if field.message_type is not None and field.message_type.full_name == "google.protobuf.Timestamp":
         return Kind("time", _ORDER)
     kind = _KINDS.get(field.cpp_type)
+    if kind is not None and kind.name == "text" and field.is_repeated and isinstance(column.type, ARRAY):
+        return Kind("texts", frozenset({":"}))
     if kind is None or field.is_repeated:
         raise ContractError(f"{field.full_name} cannot be filtered or ordered by")
     if kind.name == "text" and isinstance(column.type, Uuid):

@@ -6,9 +6,9 @@
 
 A restriction is a field, one of ``= != < <= > >= :`` and a value: a quoted string, or a bare word for numbers,
 ``true``, ``false``, timestamps (RFC 3339; a date is its midnight in UTC) and ``null``. ``:`` is "contains, whatever the
-case" on text and "equals" otherwise; ``field:*`` is "has a value". As in AIP-160, OR binds closer than AND. Fields are
-those that the contract marks filterable; ``order_by`` takes those marked orderable: ``created_at desc, name``. Names
-that are no plain words, as columns of data may have, stand in backquotes.
+case" on text, "has this one" on a list of texts, and "equals" otherwise; ``field:*`` is "has a value". As in AIP-160,
+OR binds closer than AND. Fields are those that the contract marks filterable; ``order_by`` takes those marked orderable:
+``created_at desc, name``. Names that are no plain words, as columns of data may have, stand in backquotes.
 """
 
 import operator
@@ -20,7 +20,7 @@ from typing import Any, Literal, NoReturn
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedInput
-from sqlalchemy import ColumnElement, and_, or_, true
+from sqlalchemy import ColumnElement, and_, func, or_, true
 
 from raia_kit.contract import ContractError, field_policy
 from raia_kit.errors import FieldViolation, InvalidArgument
@@ -148,12 +148,14 @@ class _Compiler:
         if not quoted and text == "null":
             return self._null(column, sign, comparator, name)
         if sign == ":" and text == "*" and not quoted:
-            return column.is_not(None)
+            return func.cardinality(column) > 0 if kind.name == "texts" else column.is_not(None)
         if sign not in kind.comparators:
             choice = " ".join(sorted(kind.comparators))
             _refuse("filter", self._text, _at(comparator), f"{name} takes {choice}, not {sign}", name)
         if sign == ":" and kind.name == "text":
             return column.icontains(_checked_text(text, self._text, value, name), autoescape=True)
+        if sign == ":" and kind.name == "texts":
+            return column.contains([_checked_text(text, self._text, value, name)])
         try:
             parsed = parse_value(kind, text, quoted=quoted)
         except BadValue as error:

@@ -10,6 +10,7 @@ from raia_kit.service import Service
 
 from raia_ingest.attachments import assembly as attachments
 from raia_ingest.changes import Changes
+from raia_ingest.catalog import assembly as catalog
 from raia_ingest.charts import assembly as charts
 from raia_ingest.datasets import assembly as datasets
 from raia_ingest.datasets.arrivals import Arrivals
@@ -37,6 +38,7 @@ from raia_ingest.versions import assembly as versions
 
 ROOMS = (
     attachments,
+    catalog,
     charts,
     datasets,
     processing,

@@ -49,6 +49,7 @@ class Dataset(_message.Message):
     ORIGIN_FIELD_NUMBER: _builtins.int
     QUALITY_GATE_FIELD_NUMBER: _builtins.int
     QUALITY_GATE_REASON_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
     REPAIRED_ROW_COUNT_FIELD_NUMBER: _builtins.int
     PARTS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
@@ -117,6 +118,10 @@ class Dataset(_message.Message):
         """
 
     @_builtins.property
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What people tagged it with, in alphabetical order; a filter finds those with a tag by 'tags : "claims"'."""
+
+    @_builtins.property
     def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___FilePart]:
         """The tables that the file holds, when it may hold several: sheets, members of an archive, arrays, elements. Unset in
         lists.
@@ -148,12 +153,13 @@ class Dataset(_message.Message):
         origin: _struct_pb2.Struct | None = ...,
         quality_gate: _builtins.str = ...,
         quality_gate_reason: _builtins.str = ...,
+        tags: _abc.Iterable[_builtins.str] | None = ...,
         repaired_row_count: _builtins.int = ...,
         parts: _abc.Iterable[Global___FilePart] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_quality_score", b"_quality_score", "created_at", b"created_at", "origin", b"origin", "quality_score", b"quality_score", "schema_info", b"schema_info", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quality_score", b"_quality_score", "column_count", b"column_count", "created_at", b"created_at", "description", b"description", "error", b"error", "etag", b"etag", "file_size", b"file_size", "file_type", b"file_type", "filename", b"filename", "id", b"id", "name", b"name", "origin", b"origin", "parts", b"parts", "project_id", b"project_id", "quality_gate", b"quality_gate", "quality_gate_reason", b"quality_gate_reason", "quality_score", b"quality_score", "rejected_row_count", b"rejected_row_count", "repaired_row_count", b"repaired_row_count", "row_count", b"row_count", "schema_info", b"schema_info", "sha256", b"sha256", "status", b"status", "updated_at", b"updated_at", "uploaded_by", b"uploaded_by", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quality_score", b"_quality_score", "column_count", b"column_count", "created_at", b"created_at", "description", b"description", "error", b"error", "etag", b"etag", "file_size", b"file_size", "file_type", b"file_type", "filename", b"filename", "id", b"id", "name", b"name", "origin", b"origin", "parts", b"parts", "project_id", b"project_id", "quality_gate", b"quality_gate", "quality_gate_reason", b"quality_gate_reason", "quality_score", b"quality_score", "rejected_row_count", b"rejected_row_count", "repaired_row_count", b"repaired_row_count", "row_count", b"row_count", "schema_info", b"schema_info", "sha256", b"sha256", "status", b"status", "tags", b"tags", "updated_at", b"updated_at", "uploaded_by", b"uploaded_by", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__quality_score: _TypeAlias = _typing.Literal["quality_score"]  # noqa: Y015
     _WhichOneofArgType__quality_score: _TypeAlias = _typing.Literal["_quality_score", b"_quality_score"]  # noqa: Y015

@@ -30,6 +30,7 @@ def to_proto(dataset: Dataset, *, schema: bool = True) -> dataset_pb2.Dataset:
         quality_score=version.quality_score,
         quality_gate=version.quality_gate,
         quality_gate_reason=version.quality_gate_reason,
+        tags=dataset.tags,
     )
     message.created_at.FromDatetime(dataset.created_at)
     message.updated_at.FromDatetime(dataset.updated_at)

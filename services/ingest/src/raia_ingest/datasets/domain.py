@@ -144,6 +144,7 @@ class Dataset:
     updated_at: datetime
     revision: int
     version: Version
+    tags: Sequence[str] = ()
 
     @property
     def etag(self) -> str:

@@ -39,6 +39,7 @@ FIELDS = QueryFields(
         "project_id": dataset.c.project_id,
         "quality_score": dataset_version.c.quality_score,
         "quality_gate": dataset_version.c.quality_gate,
+        "tags": dataset.c.tags,
     },
 )
 
@@ -263,6 +264,7 @@ _DATASET_COLUMNS = (
     dataset.c.created_at,
     dataset.c.updated_at,
     dataset.c.revision,
+    dataset.c.tags,
 )
 _VERSION_COLUMNS = tuple(
     dataset_version.c[name]
@@ -333,4 +335,5 @@ def _dataset(row: Row[Any]) -> Dataset:
         updated_at=row.updated_at,
         revision=row.revision,
         version=version,
+        tags=tuple(row.tags),
     )

@@ -12,7 +12,7 @@ from sqlalchemy import (
     Text,
     func,
 )
-from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 from raia_ingest.schema import metadata
 
@@ -33,6 +33,7 @@ dataset = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
     Column("deleted_at", DateTime(timezone=True)),
+    Column("tags", ARRAY(Text), nullable=False, server_default="{}"),
     Column("column_descriptions", JSONB, nullable=False, server_default="{}"),
     PrimaryKeyConstraint("org_id", "id"),
     comment="Tables of data by name; shown_version is the latest ready one, else the latest",
