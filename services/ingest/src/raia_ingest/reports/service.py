@@ -1,7 +1,7 @@
 """Use cases of reports: how one is computed, and which references a caller may see."""
 
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 from uuid import UUID
@@ -72,6 +72,7 @@ class ReportService(DerivedService):
         with job.unit() as unit:
             predecessor = self._reports.predecessor(unit, dataset.id, version.number)
             neighbours = self._reports.neighbours(unit, dataset.id, _MOST_NEIGHBOURS)
+        chosen = self._affordable(neighbours)
         with ExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=SCRATCH_PREFIX, dir=self._scratch))
             arguments = {
@@ -80,11 +81,15 @@ class ReportService(DerivedService):
                 "columns": columns_of(version),
                 "profile": profile,
                 "previous": self._previous(stack, predecessor),
-                "neighbours": self._others(stack, neighbours),
+                "neighbours": [self._other(stack, each) for each in chosen],
                 "memory_bytes": self._memory,
                 "spill_folder": folder,
             }
             found: dict[str, Any] = job.compute(_REPORT, arguments, affinity=version.stored_key or "")
+        if len(chosen) < len(neighbours):
+            left = len(neighbours) - len(chosen)
+            text = f"{left:,} other datasets were not looked at for references: they are too large to be fetched"
+            found["notes"].append({"kind": "references_limited", "column": "", "message": text})
         subject = {"id": str(dataset.id), "name": dataset.name, "version": version.number}
         found["analysis"]["foreign_keys"] = [_foreign_key(each, subject) for each in found["analysis"]["foreign_keys"]]
         return found
@@ -123,25 +128,26 @@ class ReportService(DerivedService):
             "path": self._local(stack, predecessor.stored_key),
         }
 
-    def _others(self, stack: ExitStack, neighbours: Iterable[Neighbour]) -> list[dict[str, Any]]:
+    def _affordable(self, neighbours: Sequence[Neighbour]) -> list[Neighbour]:
+        """Those that lie here, and of those that must be fetched the first ones, up to a number of bytes."""
         fetched = 0
-        others = []
+        chosen = []
         for neighbour in neighbours:
-            if self._objects.local_path(neighbour.stored_key) is None:
-                fetched += neighbour.stored_bytes
-                if fetched > _MOST_FETCHED_BYTES:
-                    break
-            others.append(
-                {
-                    "id": str(neighbour.dataset_id),
-                    "name": neighbour.name,
-                    "version": neighbour.version,
-                    "row_count": neighbour.row_count,
-                    "columns": _plain(neighbour.columns),
-                    "path": self._local(stack, neighbour.stored_key),
-                }
-            )
-        return others
+            remote = self._objects.local_path(neighbour.stored_key) is None
+            if not remote or fetched + neighbour.stored_bytes <= _MOST_FETCHED_BYTES:
+                fetched += neighbour.stored_bytes if remote else 0
+                chosen.append(neighbour)
+        return chosen
+
+    def _other(self, stack: ExitStack, neighbour: Neighbour) -> dict[str, Any]:
+        return {
+            "id": str(neighbour.dataset_id),
+            "name": neighbour.name,
+            "version": neighbour.version,
+            "row_count": neighbour.row_count,
+            "columns": _plain(neighbour.columns),
+            "path": self._local(stack, neighbour.stored_key),
+        }
 
 
 def _plain(columns: Iterable[Column]) -> list[dict[str, str]]:

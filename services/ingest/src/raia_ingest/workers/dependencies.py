@@ -115,7 +115,7 @@ class DependencyFinder:
     def _values(self, place: int) -> int:
         """Different values of a column; that one is missing counts as a value."""
         profile = self._profiles[place]
-        return int(profile["distinct_count"]) + (profile["missing_count"] > 0)
+        return int(profile["distinct_count"]) + int(profile["missing_count"] > 0)
 
     def _proved(self, left: int, right: int) -> dict[str, Any] | None:
         """The dependency with its error over all rows; None when that is too large to speak of one."""

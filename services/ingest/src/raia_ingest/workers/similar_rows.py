@@ -9,7 +9,7 @@ import duckdb
 from raia_ingest.workers.tables import row
 
 MOST_COLUMNS = 100
-MOST_CELLS = 400_000_000
+MOST_CELLS = 100_000_000
 """Cells of a table whose rows are compared but for each column in turn."""
 _GROUPS, _ROWS = 20, 10
 _ALMOST_GROUPS = 5
