@@ -60,7 +60,8 @@ TIMED = """
 import time, resource
 began = time.monotonic()
 {code}
-print(time.monotonic() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(time.monotonic() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1000)
 """
 
 
@@ -94,11 +95,16 @@ def write_table(path: Path, rows: int) -> None:
         writer.close()
 
 
-def timed(code: str) -> tuple[float, float]:
-    """Seconds and megabytes of a process of its own; imports of libraries count."""
+def timed(code: str) -> tuple[float, float, float]:
+    """Seconds, seconds of processors and megabytes of a process of its own; imports of libraries count."""
     done = subprocess.run([sys.executable, "-c", TIMED.format(code=code)], check=True, capture_output=True, text=True)
-    seconds, megabytes = map(float, done.stdout.split()[-2:])
-    return seconds, megabytes
+    seconds, processors, megabytes = map(float, done.stdout.split()[-3:])
+    return seconds, processors, megabytes
+
+
+def told(name: str, found: tuple[float, float, float]) -> None:
+    """Prints one line of the table."""
+    print(f"{name:24} {found[0]:8.2f} s {found[1]:8.2f} s of processors {found[2]:8.0f} MB")
 
 
 def compare(ours: Path, theirs: Path) -> None:
@@ -131,13 +137,14 @@ def main() -> None:
         print(f"{chosen.rows:,} rows, {size:,.0f} MB of CSV, {len(STEPS)} steps")
         steps = repr(STEPS)
         ours = timed(OURS.format(**facts, steps=steps))
-        print(f"{'ours, from CSV':32} {ours[0]:8.2f} s {ours[1]:8.0f} MB")
+        told("ours", ours)
         if chosen.ours:
             return
         theirs = timed(PANDAS.format(**facts))
         compare(Path(facts["out"]) / "rows.parquet", Path(facts["pandas"]))
-        print(f"{'pandas, the same rows':32} {theirs[0]:8.2f} s {theirs[1]:8.0f} MB")
-        print(f"ratio {theirs[0] / ours[0]:.2f} in time, {theirs[1] / ours[1]:.2f} in memory")
+        told("pandas, the same rows", theirs)
+        ratios = [peer / own for own, peer in zip(ours, theirs, strict=True)]
+        print(f"pandas / ours: {ratios[0]:.2f} in time, {ratios[1]:.2f} in processors, {ratios[2]:.2f} in memory")
 
 
 if __name__ == "__main__":

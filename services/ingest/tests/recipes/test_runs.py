@@ -38,15 +38,15 @@ def create(stubs, person, name="clean", documents=STEPS, **more):
     return stubs.recipes.CreateRecipe(request, metadata=person.metadata)
 
 
-def run(stubs, person, recipe, dataset, **more):
+def run(stubs, person, recipe, dataset, seconds=60, **more):
     request = recipe_run_service_pb2.RunRecipeRequest(recipe_id=recipe.id, dataset_id=dataset.id, **more)
     started = stubs.runs.RunRecipe(request, metadata=person.metadata)
-    return ended(stubs, person, started.id)
+    return ended(stubs, person, started.id, seconds)
 
 
-def ended(stubs, person, run_id):
+def ended(stubs, person, run_id, seconds=60):
     watched = recipe_run_requests_pb2.WatchRecipeRunRequest(id=run_id)
-    return list(stubs.runs.WatchRecipeRun(watched, metadata=person.metadata, timeout=60))[-1]
+    return list(stubs.runs.WatchRecipeRun(watched, metadata=person.metadata, timeout=seconds))[-1]
 
 
 def rows(rig, person, dataset_id, version=0):

@@ -27,8 +27,9 @@ def normalize_text(parameters: Parameters, schema: Schema, _context: Context) ->
 
 
 _EFFECTS = ("trim", "collapse_spaces", "case", "strip_accents", "compose", "missing_tokens", "empty_as_missing")
-_TIDY = "[!-~]*( [!-~]+)* ?"
-"""Plain texts in which there is nothing to collapse; found out faster than collapsed."""
+_TIDY, _PLAIN = "[!-~]*( [!-~]+)* ?", "[ -~]*"
+"""Plain texts in which there is nothing to collapse, and those whose only white space is blanks: both are found out
+faster than white space of every kind is collapsed."""
 
 
 def _normalized(value: str, parameters: Parameters, layers: Layers) -> str:
@@ -38,9 +39,7 @@ def _normalized(value: str, parameters: Parameters, layers: Layers) -> str:
         value = f"strip_accents({value})"
     value, depth = layers.add(value, 0), 1
     if parameters.get("collapse_spaces"):
-        collapsed = f"regexp_replace({value}, {text('[' + SPACES + ']+')}, ' ', 'g')"
-        tidy = f"regexp_full_match({value}, {text(_TIDY)})"
-        value, depth = layers.add(f"case when {tidy} then {value} else {collapsed} end", depth), depth + 1
+        value, depth = layers.add(_collapsed(value), depth), depth + 1
     if parameters.get("trim"):
         value, depth = layers.trimmed(value, depth)
     if case := parameters.get("case", ""):
@@ -53,6 +52,14 @@ def _normalized(value: str, parameters: Parameters, layers: Layers) -> str:
     if parameters.get("empty_as_missing"):
         value = f"nullif({value}, '')"
     return value
+
+
+def _collapsed(value: str) -> str:
+    tidy, plain = (f"regexp_full_match({value}, {text(pattern)})" for pattern in (_TIDY, _PLAIN))
+    # Each blank becomes a pair of marks, and a pair that follows another goes.
+    blanks = f"replace(replace(replace({value}, ' ', chr(1) || chr(2)), chr(2) || chr(1), ''), chr(1) || chr(2), ' ')"
+    every = f"regexp_replace({value}, {text('[' + SPACES + ']+')}, ' ', 'g')"
+    return f"case when {tidy} then {value} when {plain} then {blanks} else {every} end"
 
 
 def replace_values(parameters: Parameters, schema: Schema, _context: Context) -> Stage:
