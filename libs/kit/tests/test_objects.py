@@ -6,6 +6,7 @@ import os
 import subprocess
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -262,3 +263,33 @@ def test_a_full_disk_stores_nothing_and_says_so(full_disk: Callable[[], Path]) -
     assert left_in(store) == 1
     assert store.read_range(kept, 0, 4) == b"kept"
     put(store, b"small again")
+
+
+@pytest.mark.fast
+def test_a_folder_signs_nothing(tmp_path: Path) -> None:
+    store = ObjectStore(f"file://{tmp_path}/objects", owner="ingest")
+    assert store.sign(put(store, b"x"), timedelta(minutes=1)) is None
+    assert store.sign_staged(uuid4(), "1", timedelta(minutes=1)) is None
+    assert store.staged(uuid4()) == {}
+
+
+@pytest.mark.servers("s3")
+def test_a_bucket_takes_and_gives_by_signed_addresses(s3_options: dict[str, str], s3_bucket: str) -> None:
+    store = ObjectStore(f"s3://{s3_bucket}/some", s3_options, owner="ingest")
+    url = store.sign(put(store, b"hello"), timedelta(minutes=1))
+    assert url is not None
+    assert urllib.request.urlopen(url).read() == b"hello"
+    folder, data = uuid4(), os.urandom(100_000)
+    address = store.sign_staged(folder, "7", timedelta(minutes=1))
+    assert address is not None
+    urllib.request.urlopen(urllib.request.Request(address, data=data, method="PUT")).close()
+    assert store.staged(folder) == {"7": len(data)}
+    assert b"".join(store.stream_staged(folder, "7", len(data))) == data
+    with pytest.raises(NotFound):
+        store.sign_staged(folder, "../7", timedelta(minutes=1))
+    assert store.sweep(datetime.now(UTC) + timedelta(days=1)) == 0
+    store.delete_staged(folder)
+    assert store.staged(folder) == {}
+    again = store.sign_staged(folder, "1", timedelta(minutes=1))
+    urllib.request.urlopen(urllib.request.Request(again or "", data=b"x", method="PUT")).close()
+    assert store.sweep(datetime.now(UTC) + timedelta(days=8)) == 1

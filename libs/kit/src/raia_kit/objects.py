@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
@@ -138,11 +138,11 @@ class ObjectStore:
             for begin in range(0, len(view), chunk):
                 yield bytes(view[begin : begin + chunk])
 
-    def sign(self, method: str, key: str, lasts: timedelta) -> str | None:
+    def sign(self, key: str, lasts: timedelta) -> str | None:
         """An address at which the store itself answers ``GET`` of an object for a while; None where it cannot sign."""
-        return self._signed(method, _checked(key), lasts)
+        return self._signed("GET", _checked(key), lasts)
 
-    def _signed(self, method: str, path: str, lasts: timedelta) -> str | None:
+    def _signed(self, method: Literal["GET", "PUT"], path: str, lasts: timedelta) -> str | None:
         if not isinstance(self._store, S3Store | GCSStore | AzureStore):
             return None
         with _translated(path):

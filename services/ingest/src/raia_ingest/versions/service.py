@@ -136,7 +136,7 @@ class VersionService:
         """
         version = self._find(call, dataset_id, number).version
         lasts = timedelta(seconds=self._signed_seconds)
-        url = self._objects.sign("GET", version.object_key, lasts)
+        url = self._objects.sign(version.object_key, lasts)
         if url is None:
             raise errors.signing_unavailable()
         call.audit_details.update({"version": version.number, "signed": True})

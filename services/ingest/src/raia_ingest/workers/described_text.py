@@ -141,9 +141,7 @@ def fields_of_table(rows: Sequence[Sequence[str]], section: str = "") -> list[De
     return []
 
 
-def _rows(
-    rows: Sequence[Sequence[str]], name: int, text: int, kind: int | None, section: str
-) -> list[Described]:
+def _rows(rows: Sequence[Sequence[str]], name: int, text: int, kind: int | None, section: str) -> list[Described]:
     found = []
     for row in rows:
         cells = [str(cell).strip() for cell in row] + [""] * (max(name, text, kind or 0) + 1 - len(row))
