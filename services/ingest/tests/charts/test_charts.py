@@ -194,3 +194,22 @@ def test_another_organisation_sees_nothing(rig, dataset_id):
     stub = chart_service_pb2_grpc.ChartServiceStub(rig.channel)
     wanted = pb2.DrawDatasetChartRequest(id=dataset_id, type="bar", columns=["kind"])
     assert failure_of(lambda: stub.DrawDatasetChart(wanted, metadata=rig.hire().metadata)).code is CODE.NOT_FOUND
+
+
+def test_charts_fit_one_answer_whatever_is_asked_for(rig, owner):
+    content = "a,b,c\n" + "".join(f"{n},{n % 997},{'long label ' * 20}{n % 600}\n" for n in range(12_000))
+    dataset = rig.ready(owner, content, name="large charts")
+    stub = chart_service_pb2_grpc.ChartServiceStub(rig.channel)
+
+    def largest(kind, *columns):
+        wanted = pb2.DrawDatasetChartRequest(id=dataset.id, type=kind, columns=columns, limit=10_000)
+        chart = stub.DrawDatasetChart(wanted, metadata=owner.metadata)
+        assert chart.ByteSize() < 3 * 1024**2
+        return chart
+
+    assert [note.kind for note in largest("heatmap", "a", "b").notes] == ["limited"] * 3
+    assert len(largest("bar", "a").figure["data"][0]["x"]) == 10_000
+    assert len(largest("bar", "c").figure["data"][0]["x"][0]) == 81
+    assert len(largest("histogram", "a").figure["data"][0]["y"]) == 1000
+    largest("line", "a", "b", "c")
+    largest("scatter", "a", "b", "c")

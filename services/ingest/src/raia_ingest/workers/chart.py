@@ -11,7 +11,6 @@ import duckdb
 from raia_ingest.workers import figures
 from raia_ingest.workers.column_profile import as_json
 from raia_ingest.workers.exhaustion import explained
-from raia_ingest.workers.profile_size import shortened
 from raia_ingest.workers.tables import create_view, opened, row, seconds
 
 _AGGREGATES = {
@@ -25,7 +24,12 @@ _AGGREGATES = {
     "distinct_count": "count(distinct {})",
 }
 _MOST_SERIES = 12
+_MOST_POINTS = 20_000
+"""Of all series together; an answer carries at most 4 MiB."""
+_MOST_BINS, _WIDEST_HEATMAP = 1000, 300
+_LONGEST_LABEL = 80
 _TIMES = ("date", "datetime")
+_ORDERED = ("integer", "float", "date", "datetime", "time")
 _UNITS = (
     ("minute", 60),
     ("hour", 3600),
@@ -103,6 +107,12 @@ class _Drawing:
     def _note(self, kind: str, message: str) -> None:
         self.notes.append({"kind": kind, "column": "", "message": message})
 
+    def _narrow_limit(self, most: int) -> None:
+        """Keeps the chart to the size of one answer, whatever was asked for."""
+        if self._limit > most:
+            self._note("limited", f"{most:,} is the most that such a chart shows")
+            self._limit = most
+
     def _value(self, place: int) -> str:
         """How a category's, point's or cell's value is computed from the column at ``place``, which may be absent."""
         if len(self._cells) <= place:
@@ -167,11 +177,15 @@ class _Drawing:
     def _by_series(self, key: str, most: int) -> list[tuple[str, list[Any], list[Any]]]:
         """For each series its name, and the keys and values of its points."""
         wanted = self._series_values()
+        fewer = max(1, _MOST_POINTS // max(1, len(wanted)))
+        if fewer < most:
+            self._note("limited", f"at most {fewer:,} points a series are shown")
+        order = "2 desc nulls last, 1" if key == self._cells[0] and self._kinds[0] not in _ORDERED else "1"
         traces = []
         for value in wanted:
             found = self._connection.execute(
                 f"select {key} k, {self._value(1)} from shown where {self._cells[-1]} is not distinct from ? "
-                f"group by 1 order by {'2 desc nulls last, 1' if key == self._cells[0] else '1'} limit {most}",
+                f"group by 1 order by {order} limit {min(most, fewer)}",
                 [value],
             ).fetchall()
             traces.append(
@@ -240,6 +254,7 @@ class _Drawing:
 
     def histogram(self) -> figures.Figure:
         """Counts in bins of equal width over the whole range."""
+        self._narrow_limit(_MOST_BINS)
         cell = seconds(self._kinds[0], self._cells[0])
         low, high = row(self._connection, f"select min(v), max(v) from (select {cell} v from shown) where isfinite(v)")
         if low is None:
@@ -294,6 +309,7 @@ class _Drawing:
 
     def heatmap(self) -> figures.Figure:
         """Cells of the most frequent values of two columns."""
+        self._narrow_limit(_WIDEST_HEATMAP)
         axes: list[list[Any]] = []
         for cell, name in zip(self._cells[:2], self._names[:2], strict=True):
             (distinct,) = row(self._connection, f"select count(*) from (select distinct {cell} from shown)")
@@ -333,7 +349,10 @@ def _pairs(found: list[tuple[Any, ...]]) -> tuple[list[Any], list[Any]]:
 
 
 def _label(value: Any) -> Any:
-    return "missing" if value is None else shortened(as_json(value))
+    if value is None:
+        return "missing"
+    plain = as_json(value)
+    return plain[:_LONGEST_LABEL] + "…" if isinstance(plain, str) and len(plain) > _LONGEST_LABEL else plain
 
 
 def _number(value: Any) -> Any:
