@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from raia_ingest.workers import json_document
+from raia_ingest.workers import json_scanner
 from raia_ingest.workers.source import Limits
 from raia_kit.errors import RaiaError
 
@@ -74,7 +74,7 @@ def test_a_document_that_is_broken_or_cut_is_damaged(read: Reader, content: str)
 
 
 def test_elements_across_the_window_are_read_whole(read: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_document, "_WINDOW", 7)
+    monkeypatch.setattr(json_scanner, "_WINDOW", 7)
     rows = [{"n": n, "text": "é" * (1 + n % 23), "f": n / 7} for n in range(200)]
     assert read(json.dumps({"x": {"y": rows}}, ensure_ascii=False), "t.json").rows == rows
 

@@ -82,9 +82,7 @@ class AttachmentService:
             raise errors.digest_mismatch(intake.expected_sha256, stored.sha256)
         return stored
 
-    def _commit(
-        self, call: Call, dataset_id: UUID, filename: str, stored: StoredObject, read: dict[str, Any]
-    ) -> Shown:
+    def _commit(self, call: Call, dataset_id: UUID, filename: str, stored: StoredObject, read: dict[str, Any]) -> Shown:
         unit = final_unit()
         dataset = self._datasets.lock(unit, dataset_id)
         if dataset is None:

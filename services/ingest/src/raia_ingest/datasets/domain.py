@@ -113,8 +113,8 @@ class Version:
             )
         if self.quality_gate == QUARANTINED:
             raise Quarantined(
-                f"version {self.number} of dataset {dataset_id} is in quarantine ({self.quality_gate_reason}): mend the "
-                "data, name another version, or have it released",
+                f"version {self.number} of dataset {dataset_id} is in quarantine ({self.quality_gate_reason}): mend "
+                "the data, name another version, or have it released",
                 reason="DATASET_QUARANTINED",
                 metadata={"version": str(self.number)},
             )

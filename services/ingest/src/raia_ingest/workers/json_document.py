@@ -11,12 +11,11 @@ from raia_ingest import errors
 from raia_ingest.workers import encoding as encodings
 from raia_ingest.workers.columns import ValueColumn
 from raia_ingest.workers.encoding import Utf8Stream
+from raia_ingest.workers.json_scanner import Broken, Scanner, seek
 from raia_ingest.workers.kinds import TEMPORAL_NOTATIONS
 from raia_ingest.workers.ledger import Ledger
 from raia_ingest.workers.source import Block, FileNote, Header, Headers, Limits, Part, Wanted
 
-_WINDOW = 1024**2
-_LONGEST_ELEMENT = 64 * 1024**2
 _DEEPEST_TABLE = 6
 _DEEPEST_VALUE = 200
 _BLOCK_RECORDS = 20_000
@@ -24,14 +23,9 @@ _BLOCK_CHARACTERS = 8 * 1024**2
 _MOST_TABLES = 1_000
 _JUDGED_ELEMENTS = 10_000
 """Elements of a document that is one array by which it is judged."""
-_BLANKS = " \t\r\n"
 
 Path_ = tuple[str, ...]
 """Keys from the document's root to an array."""
-
-
-class _Broken(Exception):
-    """The document is not JSON from here on."""
 
 
 @dataclass
@@ -54,101 +48,6 @@ class _Survey:
     """The character that the document begins with."""
 
 
-class _Scanner:
-    """Walks over a document, holding one element of it at a time."""
-
-    def __init__(self, text: TextIOWrapper) -> None:
-        self._text = text
-        self._buffer = ""
-        self._at = 0
-        self._ended = False
-        self.text = ""
-        """The last value as it stands in the document."""
-        self._decoder = json.JSONDecoder(parse_constant=lambda name: name if name == "NaN" else float(name))
-
-    def peek(self) -> str:
-        """The next character that is no blank; empty at the end."""
-        while True:
-            while self._at < len(self._buffer):
-                character = self._buffer[self._at]
-                if character not in _BLANKS:
-                    return character
-                self._at += 1
-            if not self._more():
-                return ""
-
-    def take(self, expected: str) -> None:
-        """Steps over a character; raises ``_Broken`` when another one stands there."""
-        if self.peek() != expected:
-            raise _Broken
-        self._at += 1
-
-    def value(self) -> Any:
-        """The next value, whole."""
-        if not self.peek():
-            raise _Broken
-        while True:
-            try:
-                value, end = self._decoder.raw_decode(self._buffer, self._at)
-            except (json.JSONDecodeError, RecursionError) as error:
-                if isinstance(error, RecursionError) or len(self._buffer) - self._at > _LONGEST_ELEMENT:
-                    raise _Broken from error
-                if not self._more():
-                    raise _Broken from error
-                continue
-            # A number may go on behind the window.
-            if end < len(self._buffer):
-                self.text = self._buffer[self._at : end]
-                self._at = end
-                return value
-            if not self._more():
-                self.text = self._buffer[self._at :]
-                self._at = len(self._buffer)
-                return value
-
-    def _more(self) -> bool:
-        if self._ended:
-            return False
-        wanted = max(_WINDOW, len(self._buffer) - self._at)
-        piece = self._text.read(wanted)
-        self._buffer = self._buffer[self._at :] + piece
-        self._at = 0
-        self._ended = not piece
-        return bool(piece)
-
-    def elements(self) -> Iterator[Any]:
-        """The values of an array."""
-        self.take("[")
-        if self.peek() == "]":
-            self.take("]")
-            return
-        while True:
-            yield self.value()
-            if self.peek() == ",":
-                self.take(",")
-                continue
-            self.take("]")
-            return
-
-    def members(self) -> Iterator[str]:
-        """The keys of an object; whoever asks for the next must have taken the value of the last."""
-        self.take("{")
-        if self.peek() == "}":
-            self.take("}")
-            return
-        while True:
-            key = self.value()
-            if not isinstance(key, str):
-                raise _Broken
-            self.take(":")
-            yield key
-            if self.peek() == ",":
-                self.take(",")
-                continue
-            self.take("}")
-            return
-
-
 class JsonDocumentSource:
     """One table of a JSON document."""
 
@@ -168,9 +67,9 @@ class JsonDocumentSource:
         self._names: list[str] | None = None
         self.parts = self._parts()
 
-    def _scan(self) -> _Scanner:
+    def _scan(self) -> Scanner:
         self._stream = Utf8Stream(self._path, self._encoding)
-        return _Scanner(TextIOWrapper(self._stream, "utf-8", newline=""))  # type: ignore[arg-type]
+        return Scanner(TextIOWrapper(self._stream, "utf-8", newline=""))  # type: ignore[arg-type]
 
     def _look(self) -> _Survey:
         survey, scanner = _Survey(), self._scan()
@@ -179,19 +78,19 @@ class JsonDocumentSource:
             self._walk(scanner, (), survey)
             whole = () in survey.arrays and survey.arrays[()].elements >= _JUDGED_ELEMENTS
             if not whole and scanner.peek():
-                raise _Broken
-        except (_Broken, RecursionError, ValueError) as error:
+                raise Broken
+        except (Broken, RecursionError, ValueError) as error:
             raise self._damage() from error
         return survey
 
     def _damage(self) -> errors.BadFile:
         return errors.corrupt(self._filename, "it is not valid JSON, or ends in the middle")
 
-    def _walk(self, scanner: _Scanner, where: Path_, survey: _Survey) -> None:
+    def _walk(self, scanner: Scanner, where: Path_, survey: _Survey) -> None:
         first = scanner.peek()
         if first == "[":
             if len(survey.arrays) >= _MOST_TABLES:
-                raise _Broken
+                raise Broken
             found = survey.arrays.setdefault(where, _Found())
             for element in scanner.elements():
                 found.elements += 1
@@ -332,10 +231,10 @@ class JsonDocumentSource:
         scanner = self._scan()
         self._scanner = scanner
         try:
-            yield from _seek(scanner, where)
+            yield from seek(scanner, where)
             if not where and scanner.peek():
-                raise _Broken
-        except (_Broken, RecursionError, ValueError) as error:
+                raise Broken
+        except (Broken, RecursionError, ValueError) as error:
             raise self._damage() from error
 
     def _record(self, number: int, element: Any) -> dict[str, Any] | None:  # noqa: PLR0911 - one fault after the other
@@ -381,31 +280,6 @@ def _holds_half_a_character(element: Any) -> bool:
     except (ValueError, RecursionError):
         return True
     return False
-
-
-def _seek(scanner: _Scanner, where: Path_) -> Iterator[Any]:
-    """The elements of the array at ``where``."""
-    if not where:
-        yield from scanner.elements()
-        return
-    for key in scanner.members():
-        if key == where[0]:
-            yield from _seek(scanner, where[1:])
-            return
-        scanner.value() if scanner.peek() not in "[{" else _skip(scanner)
-
-
-def _skip(scanner: _Scanner) -> None:
-    """Steps over a value without holding it whole."""
-    first = scanner.peek()
-    if first == "[":
-        for _ in scanner.elements():
-            pass
-    elif first == "{":
-        for _ in scanner.members():
-            _skip(scanner)
-    else:
-        scanner.value()
 
 
 def _name(where: Path_) -> str:
