@@ -13,7 +13,7 @@ PENDING, RUNNING, READY, FAILED, CANCELLED = "pending", "running", "ready", "fai
 SUGGESTED, AUTO_ACCEPTED, ACCEPTED, CORRECTED, NONE = "suggested", "auto_accepted", "accepted", "corrected", "none"
 GOING = (AUTO_ACCEPTED, ACCEPTED, CORRECTED)
 """The states of columns that go into a field."""
-ACCEPT_AT = 0.8
+ACCEPT_AT = 0.65
 OFF = "off"
 
 

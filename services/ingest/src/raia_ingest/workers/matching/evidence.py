@@ -262,8 +262,11 @@ class Evidence:
                 exact[place] = max(0.05, float(schema.value_rarity[place]))
                 equal += each * schema.value_lists.maximum(exact)
             close += each * schema.value_lists.maximum(alike[row] * np.maximum(schema.value_rarity, 0.05))
-        self.of["values_equal"][at] = equal / weight.sum()
-        self.of["values_alike"][at] = close / weight.sum()
+        # Two values that agree say less than ten: many fields are positive or negative.
+        sure = 1 - 0.5 ** len(values)
+        self.of["values_equal"][at] = sure * equal / weight.sum()
+        self.of["values_alike"][at] = sure * close / weight.sum()
+        self.of["values_kin"][at] *= sure
         self._codes(at, values)
         near = np.maximum(self.of["values_alike"][at], 0.7 * self.of["values_coded"][at])
         self.of["values_apart"][at] = schema.closed * np.maximum(0, 1 - 4 * near)

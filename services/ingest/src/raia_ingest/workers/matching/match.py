@@ -13,6 +13,8 @@ from raia_ingest.workers.matching.likeness import Floats
 from raia_ingest.workers.matching.model import SourceColumn
 
 _ROUNDS = 2
+_NEAR = 30
+"""Within about so many places, fields of a schema without entities belong together."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Matcher:
         found: Floats = np.zeros(self.evidence.of["kind"].shape, dtype=np.float32)
         for name, weight in zip(EVIDENCE, by_name, strict=True):
             found += weight * self.evidence.of[name]
-        found += weights.ALIAS * self.learnt.alias - weights.REJECTED * self.learnt.rejected
+        found += weights.ALIAS * self.learnt.alias - weights.REJECTED * self.learnt.rejected**2
         return found
 
     def _solve(self) -> tuple[Floats, Floats]:
@@ -71,7 +73,8 @@ class Matcher:
         return chances, none
 
     def _chances(self, score: Floats) -> tuple[Floats, Floats]:
-        none = weights.NO_MATCH + weights.NOTHING * self.learnt.nothing
+        score = weights.SHARPNESS * score
+        none = weights.SHARPNESS * (weights.NO_MATCH + weights.NOTHING * self.learnt.nothing**2)
         top = np.maximum(score.max(axis=1, initial=-1e9), none)[:, None]
         powers = np.exp(score - top)
         nothing = np.exp(none - top[:, 0])
@@ -92,6 +95,7 @@ class Matcher:
     def _company(self, chances: Floats) -> None:
         entities = {name: at for at, name in enumerate(dict.fromkeys(field.entity for field in self._schema.fields))}
         if len(entities) < 2:
+            self._nearness(chances)
             return
         member = np.zeros((len(self._schema.fields), len(entities)), dtype=np.float32)
         for at, field in enumerate(self._schema.fields):
@@ -99,7 +103,17 @@ class Matcher:
         mass = chances @ member
         others = mass.sum(axis=0)[None, :] - mass
         share = others / np.maximum(others.sum(axis=1, keepdims=True), 0.5)
-        self.company = (share @ member.T).astype(np.float32)
+        self.company = _centred((share @ member.T).astype(np.float32), chances)
+
+    def _nearness(self, chances: Floats) -> None:
+        """In a schema without entities, fields that are listed near each other belong together."""
+        count = chances.shape[1]
+        reach = np.arange(-3 * _NEAR, 3 * _NEAR + 1)
+        kernel = np.exp(-np.abs(reach) / _NEAR)
+        around = np.array([np.convolve(each, kernel)[3 * _NEAR : 3 * _NEAR + count] for each in chances])
+        others = around.sum(axis=0)[None, :] - around
+        share = others / np.maximum(others.max(axis=1, keepdims=True), 0.5)
+        self.company = _centred(share.astype(np.float32), chances)
 
     def _shared_words(self, chances: Floats) -> None:
         """Fields that others are likely to go into tell which words this schema's users choose."""
@@ -134,6 +148,13 @@ class Matcher:
         found["company"] = float(self.company[at, place])
         found["rival"] = float(self.rival[at, place])
         return found
+
+
+def _centred(values: Floats, chances: Floats) -> Floats:
+    """Less what a column's own candidates have on average: it ranks them, and makes none likelier than "no match"."""
+    total = np.maximum(chances.sum(axis=1, keepdims=True), 1e-6)
+    found: Floats = values - (chances * values).sum(axis=1, keepdims=True) / total
+    return found
 
 
 def suggest(

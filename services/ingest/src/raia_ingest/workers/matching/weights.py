@@ -1,4 +1,8 @@
-"""How much each piece of evidence counts; fitted on made and labelled tables by ``benchmarks/matching_fit.py``."""
+"""How much each piece of evidence counts.
+
+Set by hand and held against made tables of general business schemas by ``benchmarks/matching_fit.py``, which finds no
+better ones near them, and on which the probabilities are right as often as they say.
+"""
 
 from collections.abc import Mapping
 
@@ -27,8 +31,8 @@ NO_MATCH = 6.0
 RIVAL = 3.0
 """Taken from a pair's score, times how much likelier another column is for the field."""
 
-COMPANY = 1.0
-"""Added to a pair's score, times the share of the other columns' matches that are in the field's entity."""
+COMPANY = 3.0
+"""Added to a pair's score, times how many of the other columns go into the field's entity, or near it."""
 
 VOCABULARY = 1.0
 """Added to a pair's score, times how much the other columns' matches use the words of the field's name."""
@@ -36,8 +40,11 @@ VOCABULARY = 1.0
 ALIAS = 7.0
 """Added, times how alike the column is to one that was matched to the field by a person."""
 
-REJECTED = 8.0
-"""Taken, times how alike the column is to one for which a person said no to the field."""
+REJECTED = 16.0
+"""Taken, times the square of how alike the column is to one for which a person said no to the field."""
 
-NOTHING = 7.0
-"""Added to "no match", times how alike the column is to one that a person left without a field."""
+NOTHING = 14.0
+"""Added to "no match", times the square of how alike the column is to one that a person left without a field."""
+
+SHARPNESS = 1.2
+"""Multiplies scores before they become probabilities, so that these say how often they are right."""
