@@ -10,7 +10,7 @@ from uuid import UUID
 from raia_kit.database import UnitOfWork
 from raia_kit.errors import RaiaError
 from raia_kit.jobs import Job, JobQueue, JobRecord
-from raia_kit.objects import ObjectStore
+from raia_kit.objects import ObjectStore, StoredObject
 
 from raia_ingest import metrics
 from raia_ingest.changes import Changes
@@ -148,42 +148,32 @@ class RecipeWork:
                 "folder": folder,
                 "memory_bytes": self._settings.recipe_memory_bytes,
                 "engine": work.engine,
-                "spark": {
-                    "master": self._settings.spark_master,
-                    "options": dict(self._settings.spark_options),
-                    "packages": str(self._settings.spark_packages or ""),
-                },
+                "spark": self._spark(),
             }
             found = job.compute(_RUN, arguments, affinity=key)
             rows, lineage, removed, ledger = (
                 self._objects.put_file(job.org_id, Path(folder) / f"{name}.parquet")
                 for name in ("rows", "lineage", "removed", "ledger")
             )
-        gone = found["rows_read"] - found["row_count"]
         outcome = ReadOutcome(
             file_type="parquet",
             row_count=found["row_count"],
             column_count=len(found["columns"]),
-            rejected_row_count=gone,
+            rejected_row_count=found["rows_read"] - found["row_count"],
             schema_info=_schema_info(found),
             stored_key=rows.key,
             stored_sha256=rows.sha256,
             stored_bytes=rows.size,
-            ledger_key=ledger.key if gone else None,
+            ledger_key=ledger.key if found["removed"] else None,
         )
-        run = work.run
-        upload = Upload(
-            name=run.target_name,
-            description="",
-            filename=f"{run.target_name[:490]}.parquet",
-            project_id=run.project_id,
-            object_key=rows.key,
-            sha256=rows.sha256,
-            file_size=rows.size,
-            file_type="parquet",
-            origin=_origin(run),
-        )
-        return _Made(found, upload, outcome, lineage.key, removed.key)
+        return _Made(found, _upload(work.run, rows), outcome, lineage.key, removed.key)
+
+    def _spark(self) -> dict[str, Any]:
+        return {
+            "master": self._settings.spark_master,
+            "options": dict(self._settings.spark_options),
+            "packages": str(self._settings.spark_packages or ""),
+        }
 
     def _finish(self, unit: UnitOfWork, run: RecipeRun, made: _Made) -> None:
         if self._datasets.lock(unit, run.dataset_id) is None:
@@ -243,6 +233,20 @@ def _schema_info(found: dict[str, Any]) -> dict[str, Any]:
         "rejections": found["removals"],
     }
     return {"columns": found["columns"], "reading": {}, "ledger": ledger, "notes": []}
+
+
+def _upload(run: RecipeRun, rows: StoredObject) -> Upload:
+    return Upload(
+        name=run.target_name,
+        description="",
+        filename=f"{run.target_name[:490]}.parquet",
+        project_id=run.project_id,
+        object_key=rows.key,
+        sha256=rows.sha256,
+        file_size=rows.size,
+        file_type="parquet",
+        origin=_origin(run),
+    )
 
 
 def _origin(run: RecipeRun) -> dict[str, Any]:
