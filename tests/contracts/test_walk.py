@@ -137,6 +137,29 @@ def foreign_processing_result(platform: Platform, token: str) -> str:
         return str(answer.json()["id"])
 
 
+def foreign_source(platform: Platform, token: str) -> str:
+    with platform.client(token) as client:
+        answer = client.post("/api/v1/sources", json={"name": secrets.token_hex(6), "folder": {}, "poll_seconds": 1})
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+
+def foreign_source_item(platform: Platform, token: str) -> str:
+    source = foreign_source(platform, token)
+    deadline = time.monotonic() + 30
+    with platform.client(token) as client:
+        organisation = client.get("/api/v1/auth/me").json()["organisation"]["id"]
+        folder = platform.home / "watched" / organisation
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "walk.csv").write_text("a,b\n1,2\n")
+        while True:
+            found = client.get(f"/api/v1/sources/{source}/items").json().get("source_items", [])
+            if found:
+                return str(found[0]["id"])
+            assert time.monotonic() < deadline, "the file was not seen"
+            time.sleep(0.1)
+
+
 def foreign_user(platform: Platform, token: str) -> str:
     with platform.client(token) as client:
         return str(client.get("/api/v1/auth/me").json()["user"]["id"])
@@ -301,6 +324,8 @@ RESOURCES: dict[str, Callable[[Platform, str], str]] = {
     "dataset_validation": foreign_validation,
     "data_quality_report": foreign_quality_report,
     "processing_result": foreign_processing_result,
+    "source": foreign_source,
+    "source_item": foreign_source_item,
     "model": foreign_model,
     "training_run": foreign_run,
     "fairness_report": foreign_report,

@@ -59,6 +59,7 @@ def test_a_service_is_told_where_everything_is(home: Home) -> None:
     assert json.loads(values["RAIA_SERVICES"])["auth"] == "127.0.0.1:1"
     assert values["RAIA_OBJECTS_URL"] == home.objects.as_uri()
     assert len(base64.b64decode(values["RAIA_ENVELOPE_KEY"])) == 32
+    assert json.loads(values["RAIA_WATCHED_FOLDERS"]) == [f"{home.path}/watched/{{org_id}}"]
     assert "RAIA_ADMIN_PASSWORD" not in values
 
 

@@ -35,7 +35,7 @@ from raia_kit.service import process_of
 from raia_testing.postgres import ServiceDatabase
 
 ROLES = {
-    "analyst": ("datasets.read", "datasets.create", "datasets.delete", "quality.manage"),
+    "analyst": ("datasets.read", "datasets.create", "datasets.delete", "sources.manage", "quality.manage"),
     "steward": ("datasets.read", "quality.manage", "quality.release"),
     "viewer": ("datasets.read",),
     "nobody": (),
@@ -119,6 +119,7 @@ class Rig:
                 "objects_url": f"file://{self.objects}",
                 "rate_limit_default": 1_000_000,
                 "rate_limit_heavy": 1_000_000,
+                "watched_folders": (f"{folder}/watched/{{org_id}}",),
                 **settings,
             },
         )

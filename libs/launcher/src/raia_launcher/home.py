@@ -48,6 +48,11 @@ class Home:
         return self.path / "objects"
 
     @property
+    def watched(self) -> Path:
+        """A folder for each organisation, by its id, in which its watched sources lie."""
+        return self.path / "watched"
+
+    @property
     def logs(self) -> Path:
         """One log file per process."""
         return self.path / "logs"

@@ -110,6 +110,8 @@ def environment(
     }
     inherited = inherited_environment()
     inherited.setdefault("RAIA_OBJECTS_URL", home.objects.as_uri())
+    if service.name == "ingest":
+        inherited.setdefault("RAIA_WATCHED_FOLDERS", json.dumps([str(home.watched / "{org_id}")]))
     if service.name == GATEWAY:
         values |= {"RAIA_HTTP_HOST": settings.host, "RAIA_HTTP_PORT": str(settings.http_port)}
     if service.name == "auth":

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from raia_kit.database import Database
+from raia_kit.sealing import Sealer
 
 from raia_auth.access.repository import SqlAccessRepository
 from raia_auth.access.service import AccessService
@@ -16,7 +17,6 @@ from raia_auth.authentication.me import MeService
 from raia_auth.authentication.service import AuthenticationService, Policy
 from raia_auth.authentication.throttle import SqlThrottle
 from raia_auth.keys.repository import SqlSigningKeyRepository
-from raia_auth.keys.sealing import Sealer
 from raia_auth.keys.service import KeyRing
 from raia_auth.keys.tokens import TokenIssuer
 from raia_auth.organisations.repository import SqlMembershipRepository, SqlOrganisationRepository

@@ -46,6 +46,7 @@ PERMISSIONS: dict[str, str] = {
     "projects.admin": "See every project, restricted ones too, and grant access to them",
     "quality.manage": "Write data quality rules, validate and assess datasets",
     "quality.release": "Release dataset versions from quarantine, or put them there",
+    "sources.manage": "Watch folders and object stores for files, and stop doing so",
     "users.manage": "Create, change and deactivate the organisation's users and their roles",
     "users.read": "See the organisation's users and roles",
 }
@@ -68,6 +69,7 @@ _ANALYSE = (
         "explanations.create",
         "fairness.analyze",
         "quality.manage",
+        "sources.manage",
     }
 )
 _BUILD = _ANALYSE | {

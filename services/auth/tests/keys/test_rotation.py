@@ -9,12 +9,12 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 from raia_auth.keys.repository import SqlSigningKeyRepository
-from raia_auth.keys.sealing import Sealer
 from raia_auth.keys.service import KeyRing
 from raia_auth.keys.tables import signing_key
 from raia_auth.keys.tokens import TokenIssuer
 from raia_kit.errors import Unavailable
 from raia_kit.ids import new_id
+from raia_kit.sealing import Sealer
 from sqlalchemy import select
 
 from ..rig import wait_until

@@ -9,8 +9,8 @@ from raia_kit.runtime import Runtime
 from raia_kit.service import Service
 
 from raia_ingest.attachments import assembly as attachments
-from raia_ingest.changes import Changes
 from raia_ingest.catalog import assembly as catalog
+from raia_ingest.changes import Changes
 from raia_ingest.charts import assembly as charts
 from raia_ingest.datasets import assembly as datasets
 from raia_ingest.datasets.arrivals import Arrivals
@@ -31,6 +31,7 @@ from raia_ingest.reports import assembly as reports
 from raia_ingest.rows import assembly as rows
 from raia_ingest.scratch import clear_scratch
 from raia_ingest.settings import IngestSettings
+from raia_ingest.sources import assembly as sources
 from raia_ingest.target_schemas import assembly as target_schemas
 from raia_ingest.uploads import assembly as uploads
 from raia_ingest.version_diffs import assembly as version_diffs
@@ -49,6 +50,7 @@ ROOMS = (
     reports,
     rows,
     version_diffs,
+    sources,
     versions,
     uploads,
     mapping,

@@ -29,3 +29,9 @@ RECIPE_RUNS = Counter(
     "Runs of recipes by engine and how they ended: succeeded, failed",
     ["engine", "status"],
 )
+SOURCE_LOOKS = Counter(
+    "raia_ingest_source_looks_total", "Looks at watched sources by kind and how they ended", ["kind", "outcome"]
+)
+SOURCE_ITEMS = Counter(
+    "raia_ingest_source_items_total", "Items of watched sources by kind and what became of them", ["kind", "outcome"]
+)

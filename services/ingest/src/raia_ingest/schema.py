@@ -31,5 +31,7 @@ TENANT_TABLES = (
     "upload_part",
     "attachment",
     "version_diff",
+    "source",
+    "source_item",
 )
 """Tables under row security; beside the kit's, there are no others."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from raia_kit.settings import ServiceSettings
 
 
@@ -65,5 +65,20 @@ class IngestSettings(ServiceSettings):
     """Further options of the Spark session, as JSON."""
     spark_packages: Path | None = None
     """Folder with the packages pyspark and py4j, where they are not installed with the extra ``spark``."""
+    watched_folders: tuple[str, ...] = ()
+    """Folders that sources may watch, as JSON; {org_id} stands for the organisation's id. Relative paths begin in the
+    first one. None may be watched when empty."""
+    sources_private_addresses: bool = False
+    """Whether sources may reach addresses in private networks."""
+    envelope_key: SecretStr = SecretStr("")
+    """32 random bytes in base64 under which credentials of sources are sealed at rest; none can be kept when empty."""
+    envelope_previous_keys: tuple[SecretStr, ...] = ()
+    """Envelope keys used before, as JSON, under which credentials may still be sealed."""
     scratch_folder: Path | None = None
     """Folder for temporary files of the size of a dataset; the system's when unset."""
+
+    @property
+    def envelope_keys(self) -> list[str]:
+        """The envelope key and those used before, the current one first."""
+        keys = [self.envelope_key, *self.envelope_previous_keys]
+        return [key.get_secret_value() for key in keys if key.get_secret_value()]

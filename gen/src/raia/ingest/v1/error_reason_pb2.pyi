@@ -140,6 +140,30 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The version is not in quarantine, so that there is nothing to release.
     Example: {"reason": "DATASET_NOT_QUARANTINED", "domain": "raia.ingest", "metadata": {"version": "3"}}
     """
+    ERROR_REASON_SOURCE_PLACE_INVALID: _ErrorReason.ValueType  # 65
+    """A source's place cannot be watched: a folder outside of those that are allowed, a URL or an option that is not taken.
+    Example: {"reason": "SOURCE_PLACE_INVALID", "domain": "raia.ingest", "metadata": {"field": "folder.path"}}
+    """
+    ERROR_REASON_SOURCE_ADDRESS_PRIVATE: _ErrorReason.ValueType  # 66
+    """The address of a source lies in a private network, which the settings do not allow.
+    Example: {"reason": "SOURCE_ADDRESS_PRIVATE", "domain": "raia.ingest", "metadata": {"host": "10.0.0.7"}}
+    """
+    ERROR_REASON_SECRETS_UNAVAILABLE: _ErrorReason.ValueType  # 67
+    """Credentials cannot be kept because the service has no envelope key.
+    Example: {"reason": "SECRETS_UNAVAILABLE", "domain": "raia.ingest", "metadata": {}}
+    """
+    ERROR_REASON_SOURCE_NAME_TAKEN: _ErrorReason.ValueType  # 68
+    """A source of this name exists in the project.
+    Example: {"reason": "SOURCE_NAME_TAKEN", "domain": "raia.ingest", "metadata": {"name": "daily sales"}}
+    """
+    ERROR_REASON_SOURCE_STOPPED: _ErrorReason.ValueType  # 69
+    """The source is stopped; start it first.
+    Example: {"reason": "SOURCE_STOPPED", "domain": "raia.ingest", "metadata": {}}
+    """
+    ERROR_REASON_SOURCE_UNREACHABLE: _ErrorReason.ValueType  # 70
+    """The place of a source cannot be looked at: it is away, is not there, or does not let the service in.
+    Example: {"reason": "SOURCE_UNREACHABLE", "domain": "raia.ingest", "metadata": {"place": "s3://bucket/prefix"}}
+    """
     ERROR_REASON_TARGET_SCHEMA_INVALID: _ErrorReason.ValueType  # 75
     """A target schema cannot be: a name is missing or taken twice, a type is unknown, a reference points to no field.
     Example: {"reason": "TARGET_SCHEMA_INVALID", "domain": "raia.ingest", "metadata": {"where": "CLAIMS.amount"}}
@@ -307,6 +331,30 @@ Example: {"reason": "QUALITY_RULE_DOCUMENT_INVALID", "domain": "raia.ingest", "m
 ERROR_REASON_DATASET_NOT_QUARANTINED: ErrorReason.ValueType  # 45
 """The version is not in quarantine, so that there is nothing to release.
 Example: {"reason": "DATASET_NOT_QUARANTINED", "domain": "raia.ingest", "metadata": {"version": "3"}}
+"""
+ERROR_REASON_SOURCE_PLACE_INVALID: ErrorReason.ValueType  # 65
+"""A source's place cannot be watched: a folder outside of those that are allowed, a URL or an option that is not taken.
+Example: {"reason": "SOURCE_PLACE_INVALID", "domain": "raia.ingest", "metadata": {"field": "folder.path"}}
+"""
+ERROR_REASON_SOURCE_ADDRESS_PRIVATE: ErrorReason.ValueType  # 66
+"""The address of a source lies in a private network, which the settings do not allow.
+Example: {"reason": "SOURCE_ADDRESS_PRIVATE", "domain": "raia.ingest", "metadata": {"host": "10.0.0.7"}}
+"""
+ERROR_REASON_SECRETS_UNAVAILABLE: ErrorReason.ValueType  # 67
+"""Credentials cannot be kept because the service has no envelope key.
+Example: {"reason": "SECRETS_UNAVAILABLE", "domain": "raia.ingest", "metadata": {}}
+"""
+ERROR_REASON_SOURCE_NAME_TAKEN: ErrorReason.ValueType  # 68
+"""A source of this name exists in the project.
+Example: {"reason": "SOURCE_NAME_TAKEN", "domain": "raia.ingest", "metadata": {"name": "daily sales"}}
+"""
+ERROR_REASON_SOURCE_STOPPED: ErrorReason.ValueType  # 69
+"""The source is stopped; start it first.
+Example: {"reason": "SOURCE_STOPPED", "domain": "raia.ingest", "metadata": {}}
+"""
+ERROR_REASON_SOURCE_UNREACHABLE: ErrorReason.ValueType  # 70
+"""The place of a source cannot be looked at: it is away, is not there, or does not let the service in.
+Example: {"reason": "SOURCE_UNREACHABLE", "domain": "raia.ingest", "metadata": {"place": "s3://bucket/prefix"}}
 """
 ERROR_REASON_TARGET_SCHEMA_INVALID: ErrorReason.ValueType  # 75
 """A target schema cannot be: a name is missing or taken twice, a type is unknown, a reference points to no field.

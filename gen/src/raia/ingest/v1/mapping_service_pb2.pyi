@@ -39,7 +39,7 @@ class CreateMappingRequest(_message.Message):
     schema_id: _builtins.str
     """The schema; the insurance schema when empty."""
     accept_at: _builtins.float
-    """Candidates at least this likely are accepted without a person; 0.8 when 0, nothing is when above 1."""
+    """Candidates at least this likely are accepted without a person; 0.65 when 0, nothing is when above 1."""
     request_id: _builtins.str
     """A key chosen by the caller: a repeated call with the same key is done once."""
     def __init__(

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from joserfc.jwk import OKPKey
 from raia_kit.database import Database, UnitOfWork
 from raia_kit.errors import Unavailable
+from raia_kit.sealing import Sealer
 
 from raia_auth.keys.domain import TAIL, SigningKey, period_of_next, published, signer
 from raia_auth.keys.repository import SigningKeyRepository
-from raia_auth.keys.sealing import Sealer
 
 ALGORITHM = "Ed25519"
 _RELOAD_SECONDS = 60.0

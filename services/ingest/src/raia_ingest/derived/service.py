@@ -131,6 +131,11 @@ class DerivedService(ABC):
                 raise missing(dataset_id, version)
             return dataset, found
 
+    def begin(self, unit: UnitOfWork, dataset: Dataset) -> None:
+        """Has it computed for a version that is ready, unless it was asked for before."""
+        if self._repository.create(unit, dataset.id, dataset.version.number):
+            self._start(unit, dataset)
+
     def _start(self, unit: UnitOfWork, dataset: Dataset) -> None:
         found = self._repository.find(unit, dataset.id, dataset.version.number)
         if found is None:

@@ -64,6 +64,21 @@ TEMPLATES: tuple[Template, ...] = (
         "dataset", "dataset_id", tell=_OPERATE, when={"status": "failed"},
     ),
     Template(
+        f"{_INGEST}.SourceItemTaken", "source_item_taken", "success", "{item_key} was taken from {source_name}",
+        "{item_key}, found by the source {source_name}, became version {version} of a dataset.",
+        "dataset", "dataset_id",
+    ),
+    Template(
+        f"{_INGEST}.SourceItemFailed", "source_item_failed", "error", "{item_key} could not be taken",
+        "{item_key}, found by the source {source_name}, could not be taken: {error}",
+        "source", "source_id", tell=_OPERATE,
+    ),
+    Template(
+        f"{_INGEST}.SourceFailed", "source_failed", "error", "The source {source_name} cannot be looked at",
+        "The source {source_name} cannot be looked at, which is tried again: {error}",
+        "source", "source_id", tell=_OPERATE,
+    ),
+    Template(
         f"{_INGEST}.DatasetProfiled", "profile_failed", "error", "A dataset could not be profiled",
         "The profile of version {version} of the dataset failed.",
         "dataset", "dataset_id", when={"status": "failed"},

@@ -4,7 +4,7 @@ import os
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from raia_auth.keys.sealing import Sealer, UnsealError
+from raia_kit.sealing import Sealer, UnsealError
 
 pytestmark = pytest.mark.fast
 

@@ -1,0 +1,1 @@
+"""Watched sources: places from which files become datasets by themselves."""
