@@ -36,7 +36,7 @@ class Ground:
     streams: ComputePool
     """Children that stream rows."""
     charts: ComputePool
-    """Children that draw charts."""
+    """Children that draw charts and try recipes: what takes seconds, while somebody waits."""
 
 
 @dataclass(frozen=True)

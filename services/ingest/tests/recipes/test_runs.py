@@ -1,7 +1,10 @@
 """Recipes through the running service: made, run, traced, undone, bound."""
 
+import io
+
 import grpc
 import pytest
+import xlsxwriter
 from google.protobuf import json_format
 from raia.ingest.v1 import recipe_pb2, recipe_preview_pb2, recipe_run_requests_pb2, recipe_run_service_pb2
 from raia.ingest.v1 import recipe_service_pb2 as pb2
@@ -239,6 +242,29 @@ def test_a_join_fails_on_keys_that_repeat_and_follows_rows_into_both_files(rig, 
     assert failed.status == "failed"
     assert "1 keys stand in several rows" in failed.error
     assert failed.joined_versions == [f"{prices.id}/2"]
+
+
+def test_rows_are_traced_through_two_runs_to_the_sheet(rig, analyst, stubs):
+    buffer = io.BytesIO()
+    book = xlsxwriter.Workbook(buffer)
+    sheet = book.add_worksheet("Claims")
+    for number, row in enumerate([("id", "paid"), (1, 5), (2, -1), (3, 7), (4, 9)]):
+        sheet.write_row(number, 0, row)
+    book.close()
+    dataset = rig.ready(analyst, buffer.getvalue(), "claims.xlsx")
+    recipe = create(stubs, analyst, "paid", [{"filter_rows": {"expression": "paid > 0"}}])
+    once = run(stubs, analyst, recipe, dataset)
+    again = create(stubs, analyst, "more", [{"filter_rows": {"expression": "paid > 5"}}])
+    twice = run(stubs, analyst, again, rig.get(analyst, once.output_dataset_id))
+    traced = stubs.runs.ListRowLineage(
+        recipe_run_requests_pb2.ListRowLineageRequest(dataset_id=twice.output_dataset_id), metadata=analyst.metadata
+    )
+    sources = [row.sources[0] for row in traced.rows]
+    assert [(each.sheet, each.record, each.filename) for each in sources] == [
+        ("Claims", 3, "claims.xlsx"),
+        ("Claims", 4, "claims.xlsx"),
+    ]
+    assert list(sources[0].recipe_run_ids) == [once.id, twice.id]
 
 
 def test_a_run_is_cancelled_and_repeats_exactly(rig, analyst, stubs):

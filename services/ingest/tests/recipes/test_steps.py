@@ -222,6 +222,16 @@ def test_rare_categories_are_merged_and_encoded_like_sklearn_would(tmp_path):
     assert pd.DataFrame(found).equals(pd.get_dummies(merged, prefix="x", prefix_sep="=").astype("int64"))
 
 
+def test_nul_in_a_category_is_a_character_like_others(tmp_path):
+    values = ["a\x00b", "a\x00b", "a", "a\x00c"]
+    steps = [
+        {"merge_rare": {"columns": ["x"], "minimum_fraction": 0.5}},
+        {"encode_categories": {"columns": ["x"], "method": "frequency", "keep_original": True}},
+    ]
+    found, _ = clean(tmp_path, {"x": ("string", values)}, steps)
+    assert found == {"x": ["a\x00b", "a\x00b", "other", "other"], "x_frequency": [0.5] * 4}
+
+
 def test_too_many_categories_are_an_error_not_a_thousand_columns(tmp_path):
     step = {"encode_categories": {"columns": ["x"], "method": "one_hot", "limit": 3}}
     with pytest.raises(FailedPrecondition, match="more than the 3 categories"):

@@ -19,7 +19,7 @@ def assemble(ground: Ground) -> Room:
         datasets=ground.datasets,
         recipes=recipes,
         objects=ground.runtime.objects,
-        pool=ground.at_once,
+        pool=ground.charts,
         access=ground.runtime.access,
         settings=ground.settings,
     )

@@ -24,8 +24,9 @@ SPACES = "".join(map(chr, (*_SPACES, 0x3000, 0xFEFF)))
 
 
 def text(value: str) -> str:
-    """A text literal."""
-    return "'" + value.replace("'", "''") + "'"
+    """A text literal; NUL, which no SQL may hold, is put in by its number."""
+    parts = ["'" + part.replace("'", "''") + "'" for part in value.split("\x00")]
+    return parts[0] if len(parts) == 1 else f"({' || chr(0) || '.join(parts)})"
 
 
 def literal(value: Any, type_: str, field: str) -> str:
