@@ -195,7 +195,9 @@ def test_validations_are_listed_with_filter_and_order(rig, analyst, quality):
         quality.validated(dataset.id, rules=[{"check": check}])
     listed = quality.call("ListDatasetValidations", dataset_id=dataset.id, filter="passed = false").validations
     assert [each.failing_row_count for each in listed] == [2]
-    assert MessageToDict(listed[0])["results"][0]["rule"]["check"] == {"unique": {"columns": ["id"]}}
+    assert list(listed[0].results) == []
+    (result,) = quality.call("GetDatasetValidation", id=listed[0].id).results
+    assert MessageToDict(result.rule.check) == {"unique": {"columns": ["id"]}}
 
 
 def test_deleting_the_dataset_ends_what_is_under_way(rig, analyst, quality):

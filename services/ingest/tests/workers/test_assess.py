@@ -4,9 +4,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from raia_ingest.workers import assess as assessing
 from raia_ingest.workers.assess import assess_file
 
-KINDS = {pa.int64(): "integer", pa.float64(): "float", pa.string(): "string"}
+KINDS = {pa.int64(): "integer", pa.float64(): "float", pa.string(): "string", pa.null(): "null"}
 
 
 def assess(folder, table, ledger=None, rules=()):
@@ -109,10 +110,18 @@ def test_nothing_wrong_is_a_score_of_one(tmp_path):
     assert found["recommendations"] == "Nothing was found that needs mending."
 
 
-def test_wide_and_empty_tables_are_assessed(tmp_path):
-    wide = pa.table({f"c{n}": [1, None] for n in range(300)})
-    found = assess(tmp_path, wide)
-    assert found["missing_values"]["total"] == 300
-    assert len(found["missing_values"]["columns"]) == 300
+def test_wide_tables_are_assessed_and_told_within_an_answer(tmp_path, monkeypatch):
+    wide = pa.table({f"c{n}": [1, None] if n % 2 else [None, None] for n in range(230)})
+    found = assess(tmp_path, wide.cast(pa.schema([(name, pa.int64()) for name in wide.column_names])))
+    assert found["missing_values"]["total"] == 115 * 3
+    assert len(found["missing_values"]["columns"]) == 230
+    assert found["duplicates"] == 0
+    monkeypatch.setattr(assessing, "_LARGEST_BYTES", 800)
+    kept = assess(tmp_path, wide.select(range(60)))["missing_values"]
+    assert len(kept["columns"]) + kept["columns_left_out"] == 60
+    assert {facts["count"] for facts in kept["columns"].values()} == {2}
+
+
+def test_a_table_without_rows_has_no_score(tmp_path):
     empty = assess(tmp_path, pa.table({"a": pa.array([], pa.int64())}))
     assert (empty["quality_score"], [issue["kind"] for issue in empty["issues"]]) == (0.0, ["no_rows"])

@@ -201,6 +201,18 @@ def test_names_that_differ_in_case_alone_are_different_columns(tmp_path):
     assert rows == {1: [2], 2: [1]}
 
 
+def test_of_wide_tables_only_what_rules_need_is_read(tmp_path):
+    table = pa.table({f"c{n}": [n, None, n + 1] for n in range(250)})
+    checks = [
+        {"not_null": {"columns": ["c200", "c3"]}},
+        {"row_condition": {"expression": "c249 = 249"}},
+        {"unique": {"columns": ["c120"]}},
+        {"reference": {"columns": ["c7"], "dataset_id": "D", "referenced_columns": ["c249"]}},
+    ]
+    _, rows = validate(tmp_path, table, checks, [other(tmp_path, table)])
+    assert rows == {1: [2], 2: [3], 3: [], 4: [1, 3]}
+
+
 cells = st.lists(
     st.tuples(
         st.one_of(st.none(), st.integers(-5, 5)),

@@ -137,7 +137,7 @@ class QualityRuleResult(_message.Message):
     """A sentence: why it failed, or why it could not be evaluated."""
     @_builtins.property
     def rule(self) -> _quality_rule_pb2.QualityRuleSpec:
-        """The rule as it was run."""
+        """The rule as it was run; without its check where the answer would be too large."""
 
     @_builtins.property
     def observed(self) -> _struct_pb2.Struct:

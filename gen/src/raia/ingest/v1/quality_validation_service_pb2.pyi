@@ -113,7 +113,7 @@ class ListDatasetValidationsResponse(_message.Message):
     """Where this page ended; empty on the last."""
     @_builtins.property
     def validations(self) -> _containers.RepeatedCompositeFieldContainer[_quality_validation_pb2.DatasetValidation]:
-        """The validations, without what is in their results' "observed"."""
+        """The validations, without their results."""
 
     def __init__(
         self,

@@ -46,11 +46,15 @@ class Table:
             for place, column in enumerate(columns)
         }
         self._folded = {name.casefold(): name for name in self._fields}
+        self._places = {name: place for place, name in enumerate(self._fields)}
+        self.used: set[int] = set()
+        """The places of the columns that were asked for."""
 
     def field(self, name: str) -> Field:
         """The column of this name; raises ``Unfit``, with advice when it differs in case alone."""
         found = self._fields.get(name)
         if found is not None:
+            self.used.add(self._places[name])
             return found
         near = self._folded.get(name.casefold())
         raise Unfit(f"there is no column {name[:200]!r}" + (f": {near!r} is written differently" if near else ""))

@@ -11,9 +11,12 @@ from raia_ingest.quality_rules.converters import spec_to_proto
 from raia_ingest.quality_validations.domain import SUCCEEDED, Validation
 from raia_ingest.quality_validations.failing import FailingPage
 
+_LARGEST_BYTES = 3 * 1024**2
+"""Of an answer, which may take 4 MiB."""
 
-def to_proto(validation: Validation, *, observed: bool = True) -> quality_validation_pb2.DatasetValidation:
-    """The validation as the contract has it; lists leave out what was observed."""
+
+def to_proto(validation: Validation, *, results: bool = True) -> quality_validation_pb2.DatasetValidation:
+    """The validation as the contract has it; lists leave out its results."""
     message = quality_validation_pb2.DatasetValidation(
         id=str(validation.id),
         dataset_id=str(validation.dataset_id),
@@ -31,7 +34,7 @@ def to_proto(validation: Validation, *, observed: bool = True) -> quality_valida
     message.created_at.FromDatetime(validation.created_at)
     if validation.completed_at is not None:
         message.completed_at.FromDatetime(validation.completed_at)
-    if validation.status == SUCCEEDED:
+    if results and validation.status == SUCCEEDED:
         for place, (rule, found) in enumerate(zip(validation.rules, validation.results, strict=True), start=1):
             result = message.results.add(
                 position=place,
@@ -42,8 +45,11 @@ def to_proto(validation: Validation, *, observed: bool = True) -> quality_valida
                 failing_fraction=found["failing_fraction"],
                 message=found["message"],
             )
-            if observed and found["observed"]:
+            if found["observed"]:
                 ParseDict(found["observed"], result.observed)
+    if message.ByteSize() > _LARGEST_BYTES:
+        for result in message.results:
+            result.rule.ClearField("check")  # sets of thousands of values may be long
     return message
 
 

@@ -54,7 +54,7 @@ class QualityValidationServicer(quality_validation_service_pb2_grpc.QualityValid
         """A page of validations."""
         found, token = self._validations.page(current_unit(), UUID(request.dataset_id), request)
         return quality_validation_service_pb2.ListDatasetValidationsResponse(
-            validations=[to_proto(validation, observed=False) for validation in found], next_page_token=token
+            validations=[to_proto(validation, results=False) for validation in found], next_page_token=token
         )
 
     def GetDatasetValidation(

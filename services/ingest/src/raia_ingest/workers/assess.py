@@ -6,18 +6,24 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import orjson
+import pyarrow.parquet as pq
 
 from raia_ingest.workers.assess_columns import ColumnFindings, look_at_columns
 from raia_ingest.workers.assess_issues import found_in_column, found_in_rows, found_in_rules, recommendations
 from raia_ingest.workers.assess_outliers import Outliers, outliers_of
 from raia_ingest.workers.assess_score import Counted, score
 from raia_ingest.workers.exhaustion import explained
+from raia_ingest.workers.parts import parts
 from raia_ingest.workers.rules import validate_file
-from raia_ingest.workers.rules_tables import numbered_view, open_database
+from raia_ingest.workers.rules_tables import Source, numbered_view, open_database
 
 _SEVERITIES = ("error", "warning", "info")
 _EXAMPLES = 5
-_LOOKED, _OUTLIERS, _DUPLICATES, _RULES = 0.3, 0.7, 0.8, 0.98
+_LARGEST_BYTES = 800_000
+"""Of what a report says of single columns, twice; an answer carries at most 4 MiB."""
+_MOST_TYPES = 10_000
+_OUTLIERS, _DUPLICATES, _RULES = 0.7, 0.8, 0.98
 Progress = Callable[[float, str], None]
 
 
@@ -39,19 +45,11 @@ def assess_file(
     and rule_id), ``others`` the files that they name, as for ``validate_file``. Returns what the contract's
     ``DataQualityReport`` holds by those names, with ``issues`` in full, gravest first.
     """
-    with explained(), open_database(memory_bytes, spill_folder) as connection:
-        numbered_view(connection, path, columns)
-        rows = int((connection.execute("select count(*) from data").fetchone() or (0,))[0])
-        findings = look_at_columns(connection, columns, rows)
-        progress(_LOOKED, "columns")
-        outliers: dict[int, Outliers] = {}
-        for place, column in enumerate(columns):
-            if column["type"] in ("integer", "float"):
-                found = outliers_of(connection, f"c{place}")
-                if found is not None:
-                    outliers[place] = found
-            progress(_LOOKED + (_OUTLIERS - _LOOKED) * (place + 1) / len(columns), "outliers")
-        duplicates, repeated = duplicate_rows(connection, rows, len(columns))
+    with explained():
+        rows, findings, outliers = _columns(path, columns, memory_bytes, spill_folder, progress)
+        with open_database(memory_bytes, spill_folder) as connection:
+            numbered_view(connection, Source(path, columns, "c"))
+            duplicates, repeated = duplicate_rows(connection, rows, len(columns))
     progress(_DUPLICATES, "duplicate rows")
     validated = None
     if rules:
@@ -82,6 +80,29 @@ def assess_file(
     )
 
 
+def _columns(
+    path: str, columns: list[dict[str, str]], memory_bytes: int, spill_folder: str, progress: Progress
+) -> tuple[int, list[ColumnFindings], dict[int, Outliers]]:
+    """How many rows there are, what is found in each column, and the outliers by the column's place."""
+    findings: list[ColumnFindings] = []
+    outliers: dict[int, Outliers] = {}
+    with pq.ParquetFile(path) as file:
+        rows = int(file.metadata.num_rows)
+    with parts(Path(path), len(columns), Path(spill_folder)) as files:
+        for part, positions in files:
+            some = [columns[position] for position in positions]
+            with open_database(memory_bytes, spill_folder) as connection:
+                numbered_view(connection, Source(str(part), some, "c"))
+                findings += look_at_columns(connection, some, rows)
+                for place, position in enumerate(positions):
+                    if columns[position]["type"] in ("integer", "float"):
+                        found = outliers_of(connection, f"c{place}")
+                        if found is not None:
+                            outliers[position] = found
+                    progress(_OUTLIERS * (position + 1) / len(columns), f"column {columns[position]['name']}")
+    return rows, findings, outliers
+
+
 def _report(
     *,
     columns: list[dict[str, str]],
@@ -103,28 +124,39 @@ def _report(
     counted = Counted(rows, findings, outliers, duplicates, ledger, [rule["severity"] for rule in rules], results)
     quality_score, parts = score(counted)
     missing = sum(finding.missing for finding in findings)
+    gaps = {
+        finding.name: {"count": finding.missing, "fraction": finding.missing / rows}
+        for finding in findings
+        if finding.missing
+    }
+    far = {columns[place]["name"]: found.facts(rows) for place, found in outliers.items() if found.count}
     return {
         "row_count": rows,
         "missing_values": {
             "total": missing,
             "fraction": missing / (rows * len(columns)) if rows and columns else 0.0,
-            "columns": {
-                finding.name: {"count": finding.missing, "fraction": finding.missing / rows}
-                for finding in findings
-                if finding.missing
-            },
+            **_fitting(gaps),
         },
-        "outliers": {
-            "total": sum(found.count for found in outliers.values()),
-            "columns": {columns[place]["name"]: found.facts(rows) for place, found in outliers.items() if found.count},
-        },
+        "outliers": {"total": sum(found.count for found in outliers.values()), **_fitting(far)},
         "duplicates": duplicates,
-        "data_types": {finding.name: finding.type_facts() for finding in findings},
+        "data_types": {finding.name: finding.type_facts() for finding in findings[:_MOST_TYPES]},
         "issues": issues,
         "recommendations": recommendations(issues),
         "quality_score": quality_score,
         "score_parts": parts,
     }
+
+
+def _fitting(columns: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """As many columns, those of the greatest counts, as one answer may hold."""
+    kept: dict[str, dict[str, Any]] = {}
+    size = 0
+    for name, facts in sorted(columns.items(), key=lambda item: -item[1]["count"]):
+        size += len(orjson.dumps(facts)) + len(name.encode())
+        if size > _LARGEST_BYTES:
+            return {"columns": kept, "columns_left_out": len(columns) - len(kept)}
+        kept[name] = facts
+    return {"columns": kept}
 
 
 def duplicate_rows(connection: duckdb.DuckDBPyConnection, rows: int, width: int) -> tuple[int, list[int]]:

@@ -9,11 +9,12 @@ import duckdb
 
 from raia_ingest.workers.column_profile import as_json
 from raia_ingest.workers.kinds import NULL_TOKENS
-from raia_ingest.workers.profile_size import shortened
 
 _BATCH = 30
 """Columns that are looked at in one scan."""
 _EXAMPLES = 5
+_LONGEST = 200
+"""Characters of an example that are shown."""
 _FEW_SPELLINGS = 5_000
 """Distinct texts up to which spellings are compared."""
 _TOKENS = ", ".join(f"'{token}'" for token in NULL_TOKENS)
@@ -27,6 +28,11 @@ _LOOKS: Mapping[str, str] = {
     "damaged": "contains({0}, chr(65533))",
 }
 """What texts are looked at for."""
+
+
+def shown(value: Any) -> Any:
+    """An example, cut with an ellipsis when it is a long text."""
+    return value[:_LONGEST] + "…" if isinstance(value, str) and len(value) > _LONGEST else value
 
 
 @dataclass
@@ -113,7 +119,7 @@ def _scan(connection: duckdb.DuckDBPyConnection, found: list[ColumnFindings], pl
 
 def _examples(numbers: Sequence[int] | None, values: Sequence[Any] | None) -> list[dict[str, Any]]:
     pairs = zip(numbers or (), values or (), strict=True)
-    return [{"row_number": int(number), "value": shortened(as_json(value))} for number, value in pairs]
+    return [{"row_number": int(number), "value": shown(as_json(value))} for number, value in pairs]
 
 
 def _exceptions(connection: duckdb.DuckDBPyConnection, alias: str, finding: ColumnFindings, what: str) -> None:
@@ -136,4 +142,4 @@ def _compare_spellings(connection: duckdb.DuckDBPyConnection, alias: str, findin
         "having count(*) > 1 order by 1 desc"
     ).fetchall()
     finding.counts["other_spelling"] = sum(int(count) for count, _ in groups)
-    finding.spellings = [" / ".join(repr(shortened(value)) for value in values[:4]) for _, values in groups[:3]]
+    finding.spellings = [" / ".join(repr(shown(value)) for value in values[:4]) for _, values in groups[:3]]

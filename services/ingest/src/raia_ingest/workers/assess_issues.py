@@ -206,7 +206,15 @@ def _outliers(finding: ColumnFindings, outliers: Outliers | None, rows: int) -> 
     )
     return [
         _issue(
-            "outliers", severity, "plausibility", outliers.count, rows, message=message, advice=advice, column=name, examples=outliers.examples
+            "outliers",
+            severity,
+            "plausibility",
+            outliers.count,
+            rows,
+            message=message,
+            advice=advice,
+            column=name,
+            examples=outliers.examples,
         )
     ]  # fmt: skip
 

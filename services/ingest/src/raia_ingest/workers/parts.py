@@ -1,6 +1,6 @@
 """Parts of a wide table: a query costs time by the width of the file it reads, so wide files are profiled in pieces."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,11 +31,12 @@ def _copies(path: Path, width: int, target: Path) -> Iterator[tuple[Path, range]
     for start in range(0, width, PART_COLUMNS):
         positions = range(start, min(start + PART_COLUMNS, width))
         with pq.ParquetFile(path) as file:
-            _copy(file, positions, target)
+            copy_columns(file, positions, target)
         yield target, positions
 
 
-def _copy(file: pq.ParquetFile, positions: range, target: Path) -> None:
+def copy_columns(file: pq.ParquetFile, positions: Sequence[int], target: Path) -> None:
+    """Writes the columns at ``positions`` of a Parquet file to another, row by row as they are."""
     fields = [file.schema_arrow.field(position) for position in positions]
     names = [field.name for field in fields]
     schema = pa.schema(fields)

@@ -23,7 +23,7 @@ from raia_ingest.quality.plans import (
     plan,
 )
 from raia_ingest.workers.exhaustion import explained
-from raia_ingest.workers.rules_tables import create_view, numbered_view, open_database
+from raia_ingest.workers.rules_tables import Source, create_view, numbered_view, open_database
 
 _BATCH = 50
 """Row conditions that are looked at in one scan."""
@@ -53,7 +53,7 @@ def validate_file(
     observed. DuckDB holds at most ``memory_bytes`` and spills to ``spill_folder``.
     """
     with explained(), open_database(memory_bytes, spill_folder) as connection:
-        run = _Run(connection, path, columns, others, dt.datetime.fromisoformat(now))
+        run = _Run(connection, path, columns, others, now=dt.datetime.fromisoformat(now), folder=spill_folder)
         results = run.all([rule["check"] for rule in rules], progress)
         failing = run.write(Path(target))
         for rule, result in zip(rules, results, strict=True):
@@ -87,14 +87,19 @@ class _Run:
         path: str,
         columns: list[dict[str, str]],
         others: list[dict[str, Any]],
+        *,
         now: dt.datetime,
+        folder: str,
     ) -> None:
-        self._connection, self._now = connection, now
-        numbered_view(connection, path, columns)
+        self._connection, self._now, self._folder = connection, now, folder
+        self._source = Source(path, columns, "c")
         self._table = Table(columns)
         self._others = {(other["dataset_id"], int(other["version"])): other for other in others}
+        self._tables = {
+            wanted: Table(other["columns"], "o") for wanted, other in self._others.items() if not other.get("error")
+        }
         self._views: dict[tuple[str, int], str] = {}
-        self.rows = int(self._one("select count(*) from data")[0])
+        self.rows = 0
         connection.execute("create temp table failing(rule integer, row bigint)")
 
     def all(self, checks: Sequence[Mapping[str, Any]], progress: Progress) -> list[dict[str, Any]]:
@@ -112,6 +117,8 @@ class _Run:
                 rowwise.append((place, made.fails))
             else:
                 others.append((place, made, check))
+        numbered_view(self._connection, self._source.narrowed(self._table.used, self._folder))
+        self.rows = int(self._one("select count(*) from data")[0])
         done = 0
         for start in range(0, len(rowwise), _BATCH):
             batch = rowwise[start : start + _BATCH]
@@ -142,7 +149,7 @@ class _Run:
         other = self._others.get(wanted)
         if other is None or other.get("error"):
             raise Unfit(other["error"] if other else f"dataset {wanted[0]} is not there")
-        return Data(self._table, self._now, Table(other["columns"], "o"))
+        return Data(self._table, self._now, self._tables[wanted])
 
     def _one(self, query: str) -> tuple[Any, ...]:
         found = self._connection.execute(query).fetchone()
@@ -210,7 +217,8 @@ class _Run:
         if wanted not in self._views:
             name = f"other{len(self._views)}"
             other = self._others[wanted]
-            create_view(self._connection, name, other["path"], other["columns"], "o")
+            source = Source(other["path"], other["columns"], "o")
+            create_view(self._connection, name, source.narrowed(self._tables[wanted].used, self._folder))
             self._views[wanted] = name
         return self._views[wanted]
 
