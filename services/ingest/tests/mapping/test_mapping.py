@@ -174,3 +174,14 @@ def test_watching_ends_and_events_tell(mapper, rig):
     assert cancelled.status == "ready"
     mapper.call(mapper.mappings.DeleteMapping, pb2.DeleteMappingRequest(id=made.id))
     wait_until(lambda: failure_of(lambda: mapper.get(made.id)).code is CODE.NOT_FOUND)
+
+
+def test_a_deleted_dataset_takes_its_mappings_along(mapper, rig):
+    from raia.ingest.v1 import dataset_service_pb2
+
+    mapping = mapper.suggest(CLAIMS, "claims.csv")
+    listed = mapper.call(mapper.mappings.ListMappings, pb2.ListMappingsRequest())
+    assert [each.id for each in listed.mappings] == [mapping.id]
+    mapper.call(rig.datasets.DeleteDataset, dataset_service_pb2.DeleteDatasetRequest(id=mapping.dataset_id))
+    assert not mapper.call(mapper.mappings.ListMappings, pb2.ListMappingsRequest()).mappings
+    assert failure_of(lambda: mapper.get(mapping.id)).code is CODE.NOT_FOUND

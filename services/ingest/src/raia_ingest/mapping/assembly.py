@@ -38,7 +38,9 @@ def assemble(ground: Ground) -> Room:
         changes=ground.changes,
     )
     deciding = DecidingService(database=runtime.database, schemas=schemas, mappings=mappings, pool=ground.at_once)
-    replays = ReplayService(runtime.database, schemas, mappings, ground.at_once)
+    replays = ReplayService(
+        database=runtime.database, schemas=schemas, mappings=mappings, access=runtime.access, pool=ground.at_once
+    )
     described = mapping_service_pb2.DESCRIPTOR.services_by_name["MappingService"]
     return Room(
         servicers=[Servicer(described, MappingServicer(service, deciding, replays))],

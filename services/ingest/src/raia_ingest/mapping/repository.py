@@ -11,11 +11,13 @@ from raia_kit.database import UnitOfWork
 from raia_kit.filtering import QueryFields
 from raia_kit.ids import new_id
 from raia_kit.pagination import ListRequest, list_page
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, Select, func, insert, select, update
 
+from raia_ingest.datasets.tables import dataset
 from raia_ingest.mapping.domain import (
     GOING,
     PENDING,
+    READY,
     RUNNING,
     SUGGESTED,
     ColumnMapping,
@@ -33,6 +35,8 @@ _FIELDS = QueryFields(
     },
 )
 _MOST_FEEDBACK = 2_000
+_DATASETS = select(dataset.c.id).where(dataset.c.deleted_at.is_(None))
+"""What was deleted takes its mappings along."""
 _CONTENT = ("summary", "candidates", "no_match", "conversion", "algorithms", "first")
 
 
@@ -69,7 +73,9 @@ class MappingRepository:
     def page(self, unit: UnitOfWork, visibility: Visibility, request: ListRequest) -> tuple[list[DatasetMapping], str]:
         """A page of the mappings of datasets that the caller may see, and the token of the next."""
         visible = select(table).where(
-            table.c.deleted_at.is_(None), visibility.clause(table.c.project_id, table.c.dataset_id)
+            table.c.deleted_at.is_(None),
+            visibility.clause(table.c.project_id, table.c.dataset_id),
+            table.c.dataset_id.in_(_DATASETS),
         )
         found = list_page(unit.session, visible, _FIELDS, request)
         return [_mapping(row) for row in found.rows], found.next_page_token
@@ -80,10 +86,16 @@ class MappingRepository:
         row = unit.session.execute(query.with_for_update() if lock else query).first()
         return _mapping(row) if row is not None else None
 
-    def past(self, unit: UnitOfWork, schema_id: UUID, before: UUID | None, limit: int) -> list[DatasetMapping]:
-        """Mappings to a schema that are ready, newest first, from after the one named ``before``."""
+    def past(
+        self, unit: UnitOfWork, visibility: Visibility, schema_id: UUID, before: UUID | None, limit: int
+    ) -> list[DatasetMapping]:
+        """Mappings to a schema that are ready and seen, newest first, from after the one named ``before``."""
         query = select(table).where(
-            table.c.schema_id == schema_id, table.c.status == "ready", table.c.deleted_at.is_(None)
+            table.c.schema_id == schema_id,
+            table.c.status == READY,
+            table.c.deleted_at.is_(None),
+            visibility.clause(table.c.project_id, table.c.dataset_id),
+            table.c.dataset_id.in_(_DATASETS),
         )
         if before is not None:
             query = query.where(table.c.id < before)
@@ -214,15 +226,21 @@ class MappingRepository:
         )
         return int(unit.session.execute(query).scalar_one())
 
+    def heeded(self, unit: UnitOfWork, schema_id: UUID, project_id: UUID | None, *, upto: int = 0) -> list[Feedback]:
+        """What counts for a mapping: said in its project or in none, newest first; up to ``upto`` if that is given."""
+        query = _feedback_query(schema_id).where(table.c.project_id.is_(None) | (table.c.project_id == project_id))
+        if upto:
+            query = query.where(mapping_feedback.c.version <= upto)
+        return [_feedback(row) for row in unit.session.execute(query.limit(_MOST_FEEDBACK))]
+
     def feedback(
-        self, unit: UnitOfWork, schema_id: UUID, *, before: int = 0, limit: int = _MOST_FEEDBACK
+        self, unit: UnitOfWork, visibility: Visibility, schema_id: UUID, *, before: int = 0, limit: int
     ) -> list[Feedback]:
-        """What was said about a schema, newest first, from before the version ``before``."""
-        query = select(mapping_feedback).where(mapping_feedback.c.schema_id == schema_id)
+        """What was said about a schema and is seen, newest first, from before the version ``before``."""
+        query = _feedback_query(schema_id).where(visibility.clause(table.c.project_id, table.c.dataset_id))
         if before:
             query = query.where(mapping_feedback.c.version < before)
-        rows = unit.session.execute(query.order_by(mapping_feedback.c.version.desc()).limit(limit))
-        return [_feedback(row) for row in rows]
+        return [_feedback(row) for row in unit.session.execute(query.limit(limit))]
 
     def jobs_under_way(self, unit: UnitOfWork, dataset_id: UUID) -> list[int]:
         """The jobs that suggest for versions of a dataset now."""
@@ -230,6 +248,12 @@ class MappingRepository:
             table.c.dataset_id == dataset_id, table.c.status.in_((PENDING, RUNNING)), table.c.job_id.is_not(None)
         )
         return list(unit.session.execute(query).scalars())
+
+
+def _feedback_query(schema_id: UUID) -> Select[Any]:
+    of_mapping = (table.c.org_id == mapping_feedback.c.org_id) & (table.c.id == mapping_feedback.c.mapping_id)
+    query = select(mapping_feedback).join(table, of_mapping).where(mapping_feedback.c.schema_id == schema_id)
+    return query.order_by(mapping_feedback.c.version.desc())
 
 
 def _content(column: ColumnMapping) -> bytes:

@@ -39,7 +39,14 @@ class MappingService:
         self._access, self._changes = access, changes
 
     def create(
-        self, unit: UnitOfWork, dataset_id: UUID, version: int, schema_id: UUID | None, accept_at: float
+        self,
+        unit: UnitOfWork,
+        caller: Caller,
+        dataset_id: UUID,
+        *,
+        version: int,
+        schema_id: UUID | None,
+        accept_at: float,
     ) -> DatasetMapping:
         """Starts a suggestion; raises ``NotFound``, ``NotReady``."""
         dataset = self._datasets.find(unit, dataset_id, version)
@@ -49,6 +56,8 @@ class MappingService:
         schema = self._schemas.get(unit, schema_id) if schema_id is not None else self._schemas.default(unit)
         if schema is None:
             raise NotFound.of("target schema", "insurance")
+        if not self._access.sees(caller, project_id=schema.project_id):
+            raise NotFound.of("target schema", schema.id)
         mapping_id = self._mappings.add(
             unit,
             dataset_id=dataset_id,
@@ -113,12 +122,13 @@ class MappingService:
         return found[:size], token
 
     def feedback(
-        self, unit: UnitOfWork, schema_id: UUID, page_size: int, page_token: str
+        self, unit: UnitOfWork, caller: Caller, schema_id: UUID, page_size: int, page_token: str
     ) -> tuple[list[Feedback], str]:
         """A page of what was said about a schema, and the token of the next."""
         query = f"mapping feedback {schema_id}"
         before = int(str(PageToken.decode(page_token, query).keys[0])) if page_token else 0
         size = size_of(page_size)
-        found = self._mappings.feedback(unit, schema_id, before=before, limit=size + 1)
+        visibility = self._access.visible_projects(caller, "datasets.read", "dataset")
+        found = self._mappings.feedback(unit, visibility, schema_id, before=before, limit=size + 1)
         token = PageToken((found[size - 1].version,), query).encode() if len(found) > size else ""
         return found[:size], token

@@ -26,8 +26,11 @@ class MappingServicer(mapping_service_pb2_grpc.MappingServiceServicer):
     def CreateMapping(self, request: pb2.CreateMappingRequest, _context: grpc.ServicerContext) -> mapping_pb2.Mapping:
         """Starts a suggestion."""
         schema = UUID(request.schema_id) if request.schema_id else None
-        unit, dataset_id = current_unit(), UUID(request.dataset_id)
-        return to_proto(self._mappings.create(unit, dataset_id, request.version, schema, request.accept_at))
+        unit, caller, dataset_id = current_unit(), current_call().authenticated, UUID(request.dataset_id)
+        made = self._mappings.create(
+            unit, caller, dataset_id, version=request.version, schema_id=schema, accept_at=request.accept_at
+        )
+        return to_proto(made)
 
     def ListMappings(
         self, request: pb2.ListMappingsRequest, _context: grpc.ServicerContext
@@ -82,8 +85,8 @@ class MappingServicer(mapping_service_pb2_grpc.MappingServiceServicer):
         self, request: pb2.ListMappingFeedbackRequest, _context: grpc.ServicerContext
     ) -> pb2.ListMappingFeedbackResponse:
         """A page of feedback."""
-        unit, schema_id = current_unit(), UUID(request.schema_id)
-        found, token = self._mappings.feedback(unit, schema_id, request.page_size, request.page_token)
+        unit, caller, schema_id = current_unit(), current_call().authenticated, UUID(request.schema_id)
+        found, token = self._mappings.feedback(unit, caller, schema_id, request.page_size, request.page_token)
         return pb2.ListMappingFeedbackResponse(feedback=map(to_feedback, found), next_page_token=token)
 
     def ReplayMappingFeedback(

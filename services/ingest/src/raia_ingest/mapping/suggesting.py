@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from raia_kit.database import UnitOfWork
-from raia_kit.errors import RaiaError
+from raia_kit.errors import NotFound, RaiaError
 from raia_kit.jobs import Job, JobQueue, JobRecord
 from raia_kit.objects import ObjectStore
 
@@ -67,10 +67,10 @@ class SuggestJobs:
                 return
             dataset = self._datasets.find(unit, mapping.dataset_id, mapping.dataset_version)
             schema = self._schemas.find(unit, mapping.schema_id, deleted=True)
-            feedback = self._mappings.feedback(unit, mapping.schema_id)
+            feedback = self._mappings.heeded(unit, mapping.schema_id, mapping.project_id)
             self._mappings.set_progress(unit, mapping_id, 0.0)
         if dataset is None or schema is None:
-            return
+            raise NotFound.of("dataset", mapping.dataset_id)
         dataset.version.require_ready(dataset.id)
         arguments = {
             "columns": described_columns(dataset),

@@ -13,6 +13,7 @@ from raia_kit.ids import new_id
 from raia_kit.pagination import ListRequest, list_page, paginate, query_of
 from sqlalchemy import Row, Select, func, insert, select, update
 
+from raia_ingest.datasets.tables import dataset
 from raia_ingest.mapping.domain import DatasetMapping
 from raia_ingest.mapping_runs.domain import (
     CORRECTED,
@@ -66,7 +67,9 @@ class MappingRunRepository:
 
     def page(self, unit: UnitOfWork, visibility: Visibility, request: ListRequest) -> tuple[list[MappingRun], str]:
         """A page of the runs over datasets that the caller may see, and the token of the next."""
-        visible = _runs().where(visibility.clause(table.c.project_id, table.c.dataset_id))
+        kept = select(dataset.c.id).where(dataset.c.deleted_at.is_(None))
+        seen = visibility.clause(table.c.project_id, table.c.dataset_id)
+        visible = _runs().where(seen, table.c.dataset_id.in_(kept))
         found = list_page(unit.session, visible, _FIELDS, request)
         return [_run(row) for row in found.rows], found.next_page_token
 
