@@ -18,6 +18,7 @@ from raia_ingest.datasets.making import VersionMaker
 from raia_ingest.datasets.reading import FileReader, ReadJobs
 from raia_ingest.datasets.repository import DatasetRepository
 from raia_ingest.ground import Ground, Room
+from raia_ingest.lineage import assembly as lineage
 from raia_ingest.mapping import assembly as mapping
 from raia_ingest.mapping_runs import assembly as mapping_runs
 from raia_ingest.processing import assembly as processing
@@ -42,6 +43,7 @@ ROOMS = (
     catalog,
     charts,
     datasets,
+    lineage,
     processing,
     profiles,
     quality,
@@ -95,6 +97,7 @@ def build(settings: IngestSettings, runtime: Runtime | None = None) -> Service:
         settings=settings,
         runtime=runtime,
         servicers=[servicer for room in rooms for servicer in room.servicers],
+        consumers=[consumer for room in rooms for consumer in room.consumers],
         resource_guards={kind: guard for room in rooms for kind, guard in room.guards.items()},
         background=[at_once, streams, drawing],
         prepare=lambda: _prepare(settings),

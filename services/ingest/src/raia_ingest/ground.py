@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from raia_kit.compute import ComputePool
 from raia_kit.database import UnitOfWork
+from raia_kit.events.consumer import Consumer
 from raia_kit.resources import ResourceGuard
 from raia_kit.runtime import Runtime
 from raia_kit.server import Servicer
@@ -41,9 +42,11 @@ class Ground:
 
 @dataclass(frozen=True)
 class Room:
-    """What one resource gives: its servicers, its guards, and the objects that its rows refer to."""
+    """What one resource gives: its servicers, its guards, its consumers, and the objects that its rows refer to."""
 
     servicers: Sequence[Servicer]
     guards: Mapping[str, ResourceGuard] = field(default_factory=dict)
     references: Callable[[UnitOfWork], Iterable[str]] | None = None
     """Keys of an organisation's objects that must be kept."""
+    consumers: Sequence[Consumer] = ()
+    """What it wants to know of and what it then does."""

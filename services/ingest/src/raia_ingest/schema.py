@@ -33,5 +33,7 @@ TENANT_TABLES = (
     "version_diff",
     "source",
     "source_item",
+    "trained_model",
+    "dataset_search",
 )
 """Tables under row security; beside the kit's, there are no others."""

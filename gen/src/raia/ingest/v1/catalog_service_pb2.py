@@ -25,17 +25,24 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
+from raia.ingest.v1 import catalog_pb2 as raia_dot_ingest_dot_v1_dot_catalog__pb2
 from raia.ingest.v1 import dataset_pb2 as raia_dot_ingest_dot_v1_dot_dataset__pb2
 from raia.options.v1 import options_pb2 as raia_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$raia/ingest/v1/catalog_service.proto\x12\x0eraia.ingest.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1craia/ingest/v1/dataset.proto\x1a\x1draia/options/v1/options.proto\"\x8b\x02\n\x14UpdateDatasetRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x16\n\x04name\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x12\x1d\n\x0b\x64\x65scription\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x90N\x12\x1e\n\x04tags\x18\x05 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\x32\"\x06r\x04\x10\x01\x18\x64\x12\x1f\n\nproject_id\x18\x06 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x16\n\x04\x65tag\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x12\x1c\n\nrequest_id\x18\x08 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\"U\n\x16ListDatasetTagsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \"\\\n\x17ListDatasetTagsResponse\x12(\n\x04tags\x18\x01 \x03(\x0b\x32\x1a.raia.ingest.v1.DatasetTag\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"0\n\nDatasetTag\x12\x0b\n\x03tag\x18\x01 \x01(\t\x12\x15\n\rdataset_count\x18\x02 \x01(\x05\x32\xd1\x02\n\x0e\x43\x61talogService\x12\xa5\x01\n\rUpdateDataset\x12$.raia.ingest.v1.UpdateDatasetRequest\x1a\x17.raia.ingest.v1.Dataset\"U\x90\x02\x02\xea\xe0\x18.\n\x0f\x64\x61tasets.create*\x02id2\x07\x64\x61taset:\x0e\x64\x61taset.update\x82\xd3\xe4\x93\x02\x1a\x32\x15/api/v1/datasets/{id}:\x01*\x12\x96\x01\n\x0fListDatasetTags\x12&.raia.ingest.v1.ListDatasetTagsRequest\x1a\'.raia.ingest.v1.ListDatasetTagsResponse\"2\x90\x02\x01\xea\xe0\x18\x0f\n\rdatasets.read\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/dataset-tagsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$raia/ingest/v1/catalog_service.proto\x12\x0eraia.ingest.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1craia/ingest/v1/catalog.proto\x1a\x1craia/ingest/v1/dataset.proto\x1a\x1draia/options/v1/options.proto\"k\n\x15SearchDatasetsRequest\x12\x15\n\x01q\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \"[\n\x16SearchDatasetsResponse\x12(\n\x04hits\x18\x01 \x03(\x0b\x32\x1a.raia.ingest.v1.DatasetHit\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x8b\x02\n\x14UpdateDatasetRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x16\n\x04name\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x12\x1d\n\x0b\x64\x65scription\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x90N\x12\x1e\n\x04tags\x18\x05 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\x32\"\x06r\x04\x10\x01\x18\x64\x12\x1f\n\nproject_id\x18\x06 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x16\n\x04\x65tag\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x12\x1c\n\nrequest_id\x18\x08 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\"U\n\x16ListDatasetTagsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \"\\\n\x17ListDatasetTagsResponse\x12(\n\x04tags\x18\x01 \x03(\x0b\x32\x1a.raia.ingest.v1.DatasetTag\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"0\n\nDatasetTag\x12\x0b\n\x03tag\x18\x01 \x01(\t\x12\x15\n\rdataset_count\x18\x02 \x01(\x05\x32\xea\x03\n\x0e\x43\x61talogService\x12\xa5\x01\n\rUpdateDataset\x12$.raia.ingest.v1.UpdateDatasetRequest\x1a\x17.raia.ingest.v1.Dataset\"U\x90\x02\x02\xea\xe0\x18.\n\x0f\x64\x61tasets.create*\x02id2\x07\x64\x61taset:\x0e\x64\x61taset.update\x82\xd3\xe4\x93\x02\x1a\x32\x15/api/v1/datasets/{id}:\x01*\x12\x96\x01\n\x0fListDatasetTags\x12&.raia.ingest.v1.ListDatasetTagsRequest\x1a\'.raia.ingest.v1.ListDatasetTagsResponse\"2\x90\x02\x01\xea\xe0\x18\x0f\n\rdatasets.read\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/dataset-tags\x12\x96\x01\n\x0eSearchDatasets\x12%.raia.ingest.v1.SearchDatasetsRequest\x1a&.raia.ingest.v1.SearchDatasetsResponse\"5\x90\x02\x01\xea\xe0\x18\x0f\n\rdatasets.read\x82\xd3\xe4\x93\x02\x19\x12\x17/api/v1/datasets/searchb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'raia.ingest.v1.catalog_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_SEARCHDATASETSREQUEST'].fields_by_name['q']._loaded_options = None
+  _globals['_SEARCHDATASETSREQUEST'].fields_by_name['q']._serialized_options = b'\272H\007r\005\020\001\030\364\003'
+  _globals['_SEARCHDATASETSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_SEARCHDATASETSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\310\001(\000'
+  _globals['_SEARCHDATASETSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_SEARCHDATASETSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200 '
   _globals['_UPDATEDATASETREQUEST'].fields_by_name['id']._loaded_options = None
   _globals['_UPDATEDATASETREQUEST'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_UPDATEDATASETREQUEST'].fields_by_name['name']._loaded_options = None
@@ -58,14 +65,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CATALOGSERVICE'].methods_by_name['UpdateDataset']._serialized_options = b'\220\002\002\352\340\030.\n\017datasets.create*\002id2\007dataset:\016dataset.update\202\323\344\223\002\0322\025/api/v1/datasets/{id}:\001*'
   _globals['_CATALOGSERVICE'].methods_by_name['ListDatasetTags']._loaded_options = None
   _globals['_CATALOGSERVICE'].methods_by_name['ListDatasetTags']._serialized_options = b'\220\002\001\352\340\030\017\n\rdatasets.read\202\323\344\223\002\026\022\024/api/v1/dataset-tags'
-  _globals['_UPDATEDATASETREQUEST']._serialized_start=211
-  _globals['_UPDATEDATASETREQUEST']._serialized_end=478
-  _globals['_LISTDATASETTAGSREQUEST']._serialized_start=480
-  _globals['_LISTDATASETTAGSREQUEST']._serialized_end=565
-  _globals['_LISTDATASETTAGSRESPONSE']._serialized_start=567
-  _globals['_LISTDATASETTAGSRESPONSE']._serialized_end=659
-  _globals['_DATASETTAG']._serialized_start=661
-  _globals['_DATASETTAG']._serialized_end=709
-  _globals['_CATALOGSERVICE']._serialized_start=712
-  _globals['_CATALOGSERVICE']._serialized_end=1049
+  _globals['_CATALOGSERVICE'].methods_by_name['SearchDatasets']._loaded_options = None
+  _globals['_CATALOGSERVICE'].methods_by_name['SearchDatasets']._serialized_options = b'\220\002\001\352\340\030\017\n\rdatasets.read\202\323\344\223\002\031\022\027/api/v1/datasets/search'
+  _globals['_SEARCHDATASETSREQUEST']._serialized_start=240
+  _globals['_SEARCHDATASETSREQUEST']._serialized_end=347
+  _globals['_SEARCHDATASETSRESPONSE']._serialized_start=349
+  _globals['_SEARCHDATASETSRESPONSE']._serialized_end=440
+  _globals['_UPDATEDATASETREQUEST']._serialized_start=443
+  _globals['_UPDATEDATASETREQUEST']._serialized_end=710
+  _globals['_LISTDATASETTAGSREQUEST']._serialized_start=712
+  _globals['_LISTDATASETTAGSREQUEST']._serialized_end=797
+  _globals['_LISTDATASETTAGSRESPONSE']._serialized_start=799
+  _globals['_LISTDATASETTAGSRESPONSE']._serialized_end=891
+  _globals['_DATASETTAG']._serialized_start=893
+  _globals['_DATASETTAG']._serialized_end=941
+  _globals['_CATALOGSERVICE']._serialized_start=944
+  _globals['_CATALOGSERVICE']._serialized_end=1434
 # @@protoc_insertion_point(module_scope)

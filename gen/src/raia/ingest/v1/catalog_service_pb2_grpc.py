@@ -46,6 +46,11 @@ class CatalogServiceStub:
                 request_serializer=raia_dot_ingest_dot_v1_dot_catalog__service__pb2.ListDatasetTagsRequest.SerializeToString,
                 response_deserializer=raia_dot_ingest_dot_v1_dot_catalog__service__pb2.ListDatasetTagsResponse.FromString,
                 _registered_method=True)
+        self.SearchDatasets = channel.unary_unary(
+                '/raia.ingest.v1.CatalogService/SearchDatasets',
+                request_serializer=raia_dot_ingest_dot_v1_dot_catalog__service__pb2.SearchDatasetsRequest.SerializeToString,
+                response_deserializer=raia_dot_ingest_dot_v1_dot_catalog__service__pb2.SearchDatasetsResponse.FromString,
+                _registered_method=True)
 
 
 class CatalogServiceServicer:
@@ -67,6 +72,15 @@ class CatalogServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SearchDatasets(self, request, context):
+        """Finds datasets by words in their names, tags, columns, descriptions and frequent values, the best first. Each word
+        may be the beginning of one; all of them must stand somewhere. Values are those of text columns of profiled
+        versions; columns that identify persons are left out. A change is found a moment after it was made.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CatalogServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -79,6 +93,11 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     servicer.ListDatasetTags,
                     request_deserializer=raia_dot_ingest_dot_v1_dot_catalog__service__pb2.ListDatasetTagsRequest.FromString,
                     response_serializer=raia_dot_ingest_dot_v1_dot_catalog__service__pb2.ListDatasetTagsResponse.SerializeToString,
+            ),
+            'SearchDatasets': grpc.unary_unary_rpc_method_handler(
+                    servicer.SearchDatasets,
+                    request_deserializer=raia_dot_ingest_dot_v1_dot_catalog__service__pb2.SearchDatasetsRequest.FromString,
+                    response_serializer=raia_dot_ingest_dot_v1_dot_catalog__service__pb2.SearchDatasetsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -136,6 +155,33 @@ class CatalogService:
             '/raia.ingest.v1.CatalogService/ListDatasetTags',
             raia_dot_ingest_dot_v1_dot_catalog__service__pb2.ListDatasetTagsRequest.SerializeToString,
             raia_dot_ingest_dot_v1_dot_catalog__service__pb2.ListDatasetTagsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SearchDatasets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/raia.ingest.v1.CatalogService/SearchDatasets',
+            raia_dot_ingest_dot_v1_dot_catalog__service__pb2.SearchDatasetsRequest.SerializeToString,
+            raia_dot_ingest_dot_v1_dot_catalog__service__pb2.SearchDatasetsResponse.FromString,
             options,
             channel_credentials,
             insecure,

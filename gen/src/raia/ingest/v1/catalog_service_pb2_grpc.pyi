@@ -40,6 +40,11 @@ class CatalogServiceStub:
     """
     ListDatasetTags: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.ListDatasetTagsRequest, _catalog_service_pb2.ListDatasetTagsResponse]
     """Lists the tags of the datasets that the caller may see, the most used first."""
+    SearchDatasets: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.SearchDatasetsRequest, _catalog_service_pb2.SearchDatasetsResponse]
+    """Finds datasets by words in their names, tags, columns, descriptions and frequent values, the best first. Each word
+    may be the beginning of one; all of them must stand somewhere. Values are those of text columns of profiled
+    versions; columns that identify persons are left out. A change is found a moment after it was made.
+    """
 
 @_typing.type_check_only
 class CatalogServiceAsyncStub(CatalogServiceStub):
@@ -52,6 +57,11 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     """
     ListDatasetTags: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ListDatasetTagsRequest, _catalog_service_pb2.ListDatasetTagsResponse]  # type: ignore[assignment]
     """Lists the tags of the datasets that the caller may see, the most used first."""
+    SearchDatasets: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.SearchDatasetsRequest, _catalog_service_pb2.SearchDatasetsResponse]  # type: ignore[assignment]
+    """Finds datasets by words in their names, tags, columns, descriptions and frequent values, the best first. Each word
+    may be the beginning of one; all of them must stand somewhere. Values are those of text columns of profiled
+    versions; columns that identify persons are left out. A change is found a moment after it was made.
+    """
 
 class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
     """Describing datasets and finding them."""
@@ -73,5 +83,16 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_service_pb2.ListDatasetTagsResponse, _abc.Awaitable[_catalog_service_pb2.ListDatasetTagsResponse]]:
         """Lists the tags of the datasets that the caller may see, the most used first."""
+
+    @_abc_1.abstractmethod
+    def SearchDatasets(
+        self,
+        request: _catalog_service_pb2.SearchDatasetsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_service_pb2.SearchDatasetsResponse, _abc.Awaitable[_catalog_service_pb2.SearchDatasetsResponse]]:
+        """Finds datasets by words in their names, tags, columns, descriptions and frequent values, the best first. Each word
+        may be the beginning of one; all of them must stand somewhere. Values are those of text columns of profiled
+        versions; columns that identify persons are left out. A change is found a moment after it was made.
+        """
 
 def add_CatalogServiceServicer_to_server(servicer: CatalogServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -30,5 +30,7 @@ def finished(unit: UnitOfWork, run: Run, status: str, *, version: int = 0, error
         version=version,
         error=error,
         project_id=str(run.project_id or ""),
+        dataset_id=str(run.dataset_id),
+        dataset_version=run.dataset_version,
     )
     unit.emit(message, key=str(run.id), topic=TOPIC)

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$raia/ml/events/v1/model_events.proto\x12\x11raia.ml.events.v1\"w\n\x0fTrainingStarted\x12\x17\n\x0ftraining_run_id\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\t\x12\x12\n\nmodel_name\x18\x03 \x01(\t\x12\x11\n\talgorithm\x18\x04 \x01(\t\x12\x12\n\nproject_id\x18\x05 \x01(\t\"\x95\x01\n\x10TrainingFinished\x12\x17\n\x0ftraining_run_id\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\t\x12\x12\n\nmodel_name\x18\x03 \x01(\t\x12\x0e\n\x06status\x18\x04 \x01(\t\x12\x0f\n\x07version\x18\x05 \x01(\x05\x12\r\n\x05\x65rror\x18\x06 \x01(\t\x12\x12\n\nproject_id\x18\x07 \x01(\t\"\x88\x01\n\rModelDeployed\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x12\n\nmodel_name\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12\x18\n\x10previous_version\x18\x04 \x01(\x05\x12\x12\n\nverdict_id\x18\x05 \x01(\t\x12\x12\n\nproject_id\x18\x06 \x01(\t\"\x89\x01\n\x11\x44\x65ploymentRefused\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x12\n\nmodel_name\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12\x12\n\nverdict_id\x18\x04 \x01(\t\x12\x15\n\rfailed_checks\x18\x05 \x03(\t\x12\x12\n\nproject_id\x18\x06 \x01(\t\"Y\n\x0cModelRetired\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x12\n\nmodel_name\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12\x12\n\nproject_id\x18\x04 \x01(\t\"V\n\x10\x45videnceRecorded\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x11\n\treport_id\x18\x04 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$raia/ml/events/v1/model_events.proto\x12\x11raia.ml.events.v1\"w\n\x0fTrainingStarted\x12\x17\n\x0ftraining_run_id\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\t\x12\x12\n\nmodel_name\x18\x03 \x01(\t\x12\x11\n\talgorithm\x18\x04 \x01(\t\x12\x12\n\nproject_id\x18\x05 \x01(\t\"\xc2\x01\n\x10TrainingFinished\x12\x17\n\x0ftraining_run_id\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\t\x12\x12\n\nmodel_name\x18\x03 \x01(\t\x12\x0e\n\x06status\x18\x04 \x01(\t\x12\x0f\n\x07version\x18\x05 \x01(\x05\x12\r\n\x05\x65rror\x18\x06 \x01(\t\x12\x12\n\nproject_id\x18\x07 \x01(\t\x12\x12\n\ndataset_id\x18\x08 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\t \x01(\x05\"\x88\x01\n\rModelDeployed\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x12\n\nmodel_name\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12\x18\n\x10previous_version\x18\x04 \x01(\x05\x12\x12\n\nverdict_id\x18\x05 \x01(\t\x12\x12\n\nproject_id\x18\x06 \x01(\t\"\x89\x01\n\x11\x44\x65ploymentRefused\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x12\n\nmodel_name\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12\x12\n\nverdict_id\x18\x04 \x01(\t\x12\x15\n\rfailed_checks\x18\x05 \x03(\t\x12\x12\n\nproject_id\x18\x06 \x01(\t\"Y\n\x0cModelRetired\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x12\n\nmodel_name\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12\x12\n\nproject_id\x18\x04 \x01(\t\"V\n\x10\x45videnceRecorded\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x11\n\treport_id\x18\x04 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,13 +34,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRAININGSTARTED']._serialized_start=59
   _globals['_TRAININGSTARTED']._serialized_end=178
   _globals['_TRAININGFINISHED']._serialized_start=181
-  _globals['_TRAININGFINISHED']._serialized_end=330
-  _globals['_MODELDEPLOYED']._serialized_start=333
-  _globals['_MODELDEPLOYED']._serialized_end=469
-  _globals['_DEPLOYMENTREFUSED']._serialized_start=472
-  _globals['_DEPLOYMENTREFUSED']._serialized_end=609
-  _globals['_MODELRETIRED']._serialized_start=611
-  _globals['_MODELRETIRED']._serialized_end=700
-  _globals['_EVIDENCERECORDED']._serialized_start=702
-  _globals['_EVIDENCERECORDED']._serialized_end=788
+  _globals['_TRAININGFINISHED']._serialized_end=375
+  _globals['_MODELDEPLOYED']._serialized_start=378
+  _globals['_MODELDEPLOYED']._serialized_end=514
+  _globals['_DEPLOYMENTREFUSED']._serialized_start=517
+  _globals['_DEPLOYMENTREFUSED']._serialized_end=654
+  _globals['_MODELRETIRED']._serialized_start=656
+  _globals['_MODELRETIRED']._serialized_end=745
+  _globals['_EVIDENCERECORDED']._serialized_start=747
+  _globals['_EVIDENCERECORDED']._serialized_end=833
 # @@protoc_insertion_point(module_scope)

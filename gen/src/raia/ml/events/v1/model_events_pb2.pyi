@@ -69,6 +69,8 @@ class TrainingFinished(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     PROJECT_ID_FIELD_NUMBER: _builtins.int
+    DATASET_ID_FIELD_NUMBER: _builtins.int
+    DATASET_VERSION_FIELD_NUMBER: _builtins.int
     training_run_id: _builtins.str
     """The run."""
     model_id: _builtins.str
@@ -83,6 +85,10 @@ class TrainingFinished(_message.Message):
     """Why it failed."""
     project_id: _builtins.str
     """The project; empty for none."""
+    dataset_id: _builtins.str
+    """The dataset that it learnt from."""
+    dataset_version: _builtins.int
+    """The version of the dataset."""
     def __init__(
         self,
         *,
@@ -93,10 +99,12 @@ class TrainingFinished(_message.Message):
         version: _builtins.int = ...,
         error: _builtins.str = ...,
         project_id: _builtins.str = ...,
+        dataset_id: _builtins.str = ...,
+        dataset_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "model_id", b"model_id", "model_name", b"model_name", "project_id", b"project_id", "status", b"status", "training_run_id", b"training_run_id", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_id", b"dataset_id", "dataset_version", b"dataset_version", "error", b"error", "model_id", b"model_id", "model_name", b"model_name", "project_id", b"project_id", "status", b"status", "training_run_id", b"training_run_id", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,1 @@
+"""Where dataset versions come from, and what was made of them."""
