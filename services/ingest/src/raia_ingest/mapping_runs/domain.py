@@ -23,6 +23,7 @@ MESSAGES: Mapping[str, str] = {
     "key_missing": "a row without its key cannot be stored",
     "key_conflict": "another record has the same key and other values",
     "unresolved_reference": "it points to a row that is not there",
+    "entity_incomplete": "the field must not be empty, and no column goes into it",
     "empty_record": "no column that goes into a field has a value",
 }
 """What each reason means."""

@@ -132,3 +132,13 @@ def test_names_of_any_kind_are_quoted(tmp_path, name):
     planned[0] |= {"entity": name, "field": name, "column": name}
     found, _ = fill({name: ["1"]}, planned, tmp_path, entities=entities)
     assert found["entities"][0]["row_count"] == 1
+
+
+def test_an_entity_that_lacks_a_required_column_is_left_out(tmp_path):
+    table = {"pid": ["a", None, None], "n": ["1", "2", None]}
+    found, rejected = fill(table, plan(pid="P.id", n="C.n"), tmp_path)
+    assert [each["entity"] for each in found["entities"]] == ["P"]
+    assert [(each["record"], each["reason"]) for each in rejected] == [(2, "entity_incomplete"), (3, "empty_record")]
+    ledger = found["ledger"]
+    assert (ledger["stored"], ledger["repaired"], ledger["rejected"]) == (0, 1, 2)
+    assert ("entity_incomplete", "C.amount") in {(each["reason"], each["field"]) for each in ledger["reasons"]}

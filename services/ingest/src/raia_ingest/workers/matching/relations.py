@@ -115,5 +115,8 @@ class Relations:
                     missing = f"m.v{at} is null" if at >= 0 else f"({self.value(entity, name)}) is null"
                     why = f"coalesce(m.p{at}, 'required_missing')" if at >= 0 else "'required_missing'"
                     yield f"{present} and {missing}", why, path, at
-        rows = " or ".join(self.present(each) for each in (*self.filled.values(), *self.incomplete.values()))
-        yield f"not ({rows or 'false'})", "empty_record", "", -1
+        stored = " or ".join(self.present(each) for each in self.filled.values()) or "false"
+        left_out = " or ".join(self.present(each) for each in self.incomplete.values()) or "false"
+        for path, entity in self.incomplete.items():
+            yield f"not ({stored}) and {self.present(entity)}", "entity_incomplete", path, min(entity.mapped.values())
+        yield f"not ({stored}) and not ({left_out})", "empty_record", "", -1
