@@ -13,12 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import scipy.stats
-from raia_ingest.workers import associations, drift, isolation, similar_rows
+from raia_ingest.workers import associations, drift, isolation, report, similar_rows
 from raia_ingest.workers.dependencies import DependencyFinder
 from raia_ingest.workers.inclusion import ReferenceFinder, name_likeness
 from raia_ingest.workers.tables import create_view, opened
 from sklearn.ensemble import IsolationForest
 
+from .conftest import ignore
 from .test_profile import _TYPES, profile
 
 pytestmark = pytest.mark.fast
@@ -253,3 +254,24 @@ def test_names_speak_of_keys() -> None:
     assert name_likeness("customer_id", "customer_id", "people") == 1.0
     assert name_likeness("quantity", "id", "customers") == 0.0
     assert name_likeness("id", "id", "customers") == 0.3
+
+
+def test_of_wide_tables_the_first_columns_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "MOST_COLUMNS", 3)
+    table = pa.table({f"column {place}": [place * row % 7 for row in range(60)] for place in range(5)})
+    found = profile(tmp_path, table)
+    path = str(tmp_path / "canonical.parquet")
+    made = report.report_file(
+        path=path,
+        name="wide",
+        columns=columns_of(table),
+        profile=found,
+        previous={"version": 1, "row_count": 60, "columns": columns_of(table), "path": path},
+        neighbours=[],
+        memory_bytes=256 * 1024**2,
+        spill_folder=str(tmp_path / "spill"),
+        progress=ignore,
+    )
+    assert [note["kind"] for note in made["notes"]] == ["columns_limited"]
+    assert [each["column"] for each in made["analysis"]["drift"]["columns"]] == ["column 0", "column 1", "column 2"]
+    assert len(made["columns"]) == 5

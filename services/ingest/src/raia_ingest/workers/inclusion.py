@@ -19,6 +19,8 @@ SECONDS = 60.0
 _SAMPLE = 50
 _MOST = 100
 _FEWEST_VALUES = 3
+_MOST_ENDS = 200
+"""Columns of one dataset that may refer or be referred to."""
 _TYPES = frozenset(("integer", "string"))
 _GENERIC = word_set("id ids key code no nr num number ref reference fk pk uuid")
 
@@ -153,10 +155,10 @@ def _meaning(name: str) -> set[str]:
 
 
 def _ends(view: str, path: Path, table: str, columns: Sequence[Mapping[str, Any]], rows: int) -> list[End]:
-    bounds = _bounds(path, len(columns))
+    bounds = _bounds(path, min(len(columns), _MOST_ENDS))
     return [
         End(view, place, column["name"], column["type"], table, rows, bounds[place])
-        for place, column in enumerate(columns)
+        for place, column in enumerate(columns[:_MOST_ENDS])
         if column["type"] in _TYPES
     ]
 

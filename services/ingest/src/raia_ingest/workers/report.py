@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
 import orjson
+import pyarrow.parquet as pq
 
 from raia_ingest.workers import associations, dependencies, drift, isolation, seasonal, similar_rows
 from raia_ingest.workers.exhaustion import explained
 from raia_ingest.workers.inclusion import ReferenceFinder
+from raia_ingest.workers.parts import copy_columns
 from raia_ingest.workers.report_charts import charts
 from raia_ingest.workers.report_words import summarise
 from raia_ingest.workers.tables import create_view, opened
@@ -42,15 +45,28 @@ def report_file(
     ends of references are left under ``from`` and ``to``. The database holds at most ``memory_bytes`` and spills to
     ``spill_folder``.
     """
-    with explained():
-        maker = _Report(Path(path), columns, profile, progress)
+    Path(spill_folder).mkdir(parents=True, exist_ok=True)
+    with explained(), TemporaryDirectory(dir=spill_folder) as folder:
+        subject = _narrowed(Path(path), len(columns), Path(folder) / "subject.parquet")
+        maker = _Report(subject, columns, profile, progress)
         with opened(memory_bytes, spill_folder) as connection:
-            create_view(connection, "data", Path(path), columns)
+            create_view(connection, "data", subject, columns[:MOST_COLUMNS])
             maker.of_rows(connection)
-            maker.of_changes(connection, previous)
+            if previous is not None:
+                before = _narrowed(Path(previous["path"]), len(previous["columns"]), Path(folder) / "before.parquet")
+                maker.of_changes(connection, before, {**previous, "columns": previous["columns"][:MOST_COLUMNS]})
             maker.of_references(connection, name, neighbours)
         maker.of_isolation()
         return maker.finished(name)
+
+
+def _narrowed(path: Path, width: int, target: Path) -> Path:
+    """A file of the first columns alone when there are too many: a query costs time by the width of the file."""
+    if width <= MOST_COLUMNS:
+        return path
+    with pq.ParquetFile(path) as file:
+        copy_columns(file, range(MOST_COLUMNS), target)
+    return target
 
 
 class _Report:
@@ -59,7 +75,7 @@ class _Report:
     def __init__(
         self, path: Path, columns: Sequence[Mapping[str, str]], profile: Mapping[str, Any], progress: Progress
     ) -> None:
-        self._path, self._columns, self._profile, self._progress = path, columns, profile, progress
+        self._path, self._columns, self._profile, self._progress = path, columns[:MOST_COLUMNS], profile, progress
         self._profiles = profile["columns"][:MOST_COLUMNS]
         self._rows = int(profile["row_count"])
         self._notes: list[dict[str, str]] = []
@@ -98,19 +114,18 @@ class _Report:
         self._series = [each.pop("drawn") for each in found]
         self._analysis["seasonal_outliers"] = found
 
-    def of_changes(self, connection: duckdb.DuckDBPyConnection, previous: Mapping[str, Any] | None) -> None:
-        """Drift against the version before."""
+    def of_changes(self, connection: duckdb.DuckDBPyConnection, path: Path, previous: Mapping[str, Any]) -> None:
+        """Drift against the version before, whose rows are at ``path``."""
         self._progress(0.62, "changes since the version before")
-        if previous is not None:
-            create_view(connection, "before", Path(previous["path"]), previous["columns"])
-            self._analysis["drift"] = drift.compare(connection, self._columns, previous, self._rows)
+        create_view(connection, "before", path, previous["columns"])
+        self._analysis["drift"] = drift.compare(connection, self._columns, previous, self._rows)
 
     def of_references(
         self, connection: duckdb.DuckDBPyConnection, name: str, neighbours: Sequence[Mapping[str, Any]]
     ) -> None:
         """References to and from other datasets."""
         self._progress(0.7, "references")
-        finder = ReferenceFinder(connection, self._path, name, self._columns[:MOST_COLUMNS], self._rows)
+        finder = ReferenceFinder(connection, self._path, name, self._columns, self._rows)
         self._analysis["foreign_keys"], left = finder.find(neighbours)
         if left:
             self._note("references_limited", f"{left:,} other datasets were not looked at for references: too many")
