@@ -81,7 +81,8 @@ def _are_letters(sample: bytes) -> bool:
     """Whether the bytes of lines that are not UTF-8 would be letters in the most usual 8-bit encoding."""
     stray = re.sub("[^\udc80-\udcff]", "", sample.decode("utf-8", "surrogateescape"))
     text = stray.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
-    return bool(text) and sum(map(str.isalpha, text)) > 0.8 * len(text)
+    # The last two letters are rare, and their bytes those of marks and of fillings.
+    return bool(text) and sum(each.isalpha() and each not in "þÿ" for each in text) > 0.8 * len(text)
 
 
 def head_as_utf8(head: bytes) -> bytes:
