@@ -160,6 +160,18 @@ def foreign_source_item(platform: Platform, token: str) -> str:
             time.sleep(0.1)
 
 
+def foreign_stream(platform: Platform, token: str) -> str:
+    with platform.client(token) as client:
+        wanted = {
+            "name": f"walk {secrets.token_hex(4)}",
+            "source_type": "webhook",
+            "schema_info": {"fields": [{"name": "a", "type": "integer"}]},
+        }
+        answer = client.post("/api/v1/streams", json=wanted)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+
 def foreign_user(platform: Platform, token: str) -> str:
     with platform.client(token) as client:
         return str(client.get("/api/v1/auth/me").json()["user"]["id"])
@@ -326,6 +338,7 @@ RESOURCES: dict[str, Callable[[Platform, str], str]] = {
     "processing_result": foreign_processing_result,
     "source": foreign_source,
     "source_item": foreign_source_item,
+    "stream": foreign_stream,
     "model": foreign_model,
     "training_run": foreign_run,
     "fairness_report": foreign_report,
@@ -397,6 +410,7 @@ VALID: dict[str, dict[str, Any]] = {
     "/raia.ingest.v1.RecipeRunService/RunRecipe": {"dataset_id": UNKNOWN},
     "/raia.ingest.v1.RecipeRunService/CreateRecipeBinding": {"dataset_id": UNKNOWN},
     "/raia.ingest.v1.RecipeRunService/DeleteRecipeBinding": {"id": UNKNOWN},
+    "/raia.ingest.v1.StreamService/DeliverRecords": {"delivery_id": "walk", "records": [{"a": 1}]},
     "/raia.ml.v1.PredictionService/Predict": {"rows": [{"a": 1}]},
     "/raia.explain.v1.FairnessService/AnalyzeFairness": {"protected_attributes": [{"name": "a"}]},
     "/raia.explain.v1.FairnessService/GetFairnessReport": {"model_id": UNKNOWN},

@@ -15,6 +15,10 @@ TABLES: dict[str, tuple[str, str]] = {
         "raia.ingest.v1.DataQualityReport",
         "id dataset_id missing_values outliers duplicates data_types quality_issues recommendations created_at",
     ),
+    "data_streams": (
+        "raia.ingest.v1.Stream",
+        "id name source_type connection_config schema_info status created_at",
+    ),
     "models": (
         "raia.ml.v1.Model",
         "id name type algorithm framework version status accuracy feature_names training_data_info metadata created_by "

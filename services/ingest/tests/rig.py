@@ -35,7 +35,16 @@ from raia_kit.service import process_of
 from raia_testing.postgres import ServiceDatabase
 
 ROLES = {
-    "analyst": ("datasets.read", "datasets.create", "datasets.delete", "sources.manage", "quality.manage"),
+    "analyst": (
+        "datasets.read",
+        "datasets.create",
+        "datasets.delete",
+        "quality.manage",
+        "sources.manage",
+        "streams.read",
+        "streams.manage",
+        "streams.send",
+    ),
     "steward": ("datasets.read", "quality.manage", "quality.release"),
     "viewer": ("datasets.read",),
     "nobody": (),

@@ -47,6 +47,9 @@ PERMISSIONS: dict[str, str] = {
     "quality.manage": "Write data quality rules, validate and assess datasets",
     "quality.release": "Release dataset versions from quarantine, or put them there",
     "sources.manage": "Watch folders and object stores for files, and stop doing so",
+    "streams.manage": "Make, change, start, stop and delete streams",
+    "streams.read": "See streams, their figures and rejected records",
+    "streams.send": "Deliver records to streams",
     "users.manage": "Create, change and deactivate the organisation's users and their roles",
     "users.read": "See the organisation's users and roles",
 }
@@ -55,7 +58,7 @@ PERMISSIONS: dict[str, str] = {
 _SEE = frozenset(
     {
         "datasets.read", "documents.read", "explanations.read", "exports.read", "fairness.read", "models.read",
-        "policies.read",
+        "policies.read", "streams.read",
     }
 )  # fmt: skip
 _USE = frozenset({"chat.use", "documents.create", "documents.read", "models.predict", "models.read"})
@@ -70,6 +73,8 @@ _ANALYSE = (
         "fairness.analyze",
         "quality.manage",
         "sources.manage",
+        "streams.manage",
+        "streams.send",
     }
 )
 _BUILD = _ANALYSE | {
@@ -104,7 +109,7 @@ ROLES: dict[str, Role] = {
         Role(
             "viewer",
             "Sees models, explanations, reports and policies, but no rows of data",
-            _SEE - {"datasets.read", "documents.read"},
+            _SEE - {"datasets.read", "documents.read", "streams.read"},
         ),
     )
 }

@@ -33,6 +33,7 @@ from raia_ingest.rows import assembly as rows
 from raia_ingest.scratch import clear_scratch
 from raia_ingest.settings import IngestSettings
 from raia_ingest.sources import assembly as sources
+from raia_ingest.streams import assembly as record_streams
 from raia_ingest.target_schemas import assembly as target_schemas
 from raia_ingest.uploads import assembly as uploads
 from raia_ingest.version_diffs import assembly as version_diffs
@@ -58,6 +59,7 @@ ROOMS = (
     mapping,
     mapping_runs,
     target_schemas,
+    record_streams,
 )
 """Every resource of the service; each has an ``assemble``."""
 
@@ -99,7 +101,7 @@ def build(settings: IngestSettings, runtime: Runtime | None = None) -> Service:
         servicers=[servicer for room in rooms for servicer in room.servicers],
         consumers=[consumer for room in rooms for consumer in room.consumers],
         resource_guards={kind: guard for room in rooms for kind, guard in room.guards.items()},
-        background=[at_once, streams, drawing],
+        background=[at_once, streams, drawing, *(part for room in rooms for part in room.background)],
         prepare=lambda: _prepare(settings),
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from raia_kit.compute import ComputePool
 from raia_kit.database import UnitOfWork
 from raia_kit.events.consumer import Consumer
+from raia_kit.process import Part
 from raia_kit.resources import ResourceGuard
 from raia_kit.runtime import Runtime
 from raia_kit.server import Servicer
@@ -50,3 +51,5 @@ class Room:
     """Keys of an organisation's objects that must be kept."""
     consumers: Sequence[Consumer] = ()
     """What it wants to know of and what it then does."""
+    background: Sequence[Part] = ()
+    """What runs beside the server for as long as the process does."""

@@ -35,3 +35,8 @@ SOURCE_LOOKS = Counter(
 SOURCE_ITEMS = Counter(
     "raia_ingest_source_items_total", "Items of watched sources by kind and what became of them", ["kind", "outcome"]
 )
+STREAM_RECORDS = Counter(
+    "raia_ingest_stream_records_total",
+    "Records of streams by source type and whether they were stored or rejected",
+    ["source_type", "outcome"],
+)

@@ -35,5 +35,12 @@ TENANT_TABLES = (
     "source_item",
     "trained_model",
     "dataset_search",
+    "data_stream",
+    "stream_partition",
+    "stream_batch",
+    "stream_landing",
+    "stream_delivery",
+    "stream_rejection",
+    "stream_minute",
 )
 """Tables under row security; beside the kit's, there are no others."""

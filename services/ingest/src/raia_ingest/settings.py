@@ -48,6 +48,12 @@ class IngestSettings(ServiceSettings):
     """Seconds that a processor may take for one version."""
     processor_concurrency: int = Field(default=2, ge=1, le=64)
     """How many versions of one organisation a processor works on at once."""
+    stream_children: int = Field(default=1, ge=1, le=16)
+    """Compute children that check the records of topics."""
+    stream_readers: int = Field(default=16, ge=0, le=256)
+    """How many topics one process reads at once; other processes read further ones."""
+    stream_private_brokers: bool = False
+    """Whether streams may read from brokers whose addresses are not public."""
     signed_address_seconds: int = Field(default=3600, ge=1, le=604_800)
     """How long an address holds at which the object store itself takes or gives out a file."""
     upload_hours: int = Field(default=24, ge=1, le=24 * 7)

@@ -208,6 +208,30 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The project has a dataset of this name.
     Example: {"reason": "DATASET_NAME_TAKEN", "domain": "raia.ingest", "metadata": {"name": "claims"}}
     """
+    ERROR_REASON_STREAM_INVALID: _ErrorReason.ValueType  # 95
+    """A stream's connection or schema contradicts itself; the violation names the field.
+    Example: {"reason": "STREAM_INVALID", "domain": "raia.ingest", "metadata": {"field": "connection_config.topic"}}
+    """
+    ERROR_REASON_STREAM_NAME_TAKEN: _ErrorReason.ValueType  # 96
+    """A stream of this name exists in the project.
+    Example: {"reason": "STREAM_NAME_TAKEN", "domain": "raia.ingest", "metadata": {"name": "orders"}}
+    """
+    ERROR_REASON_STREAM_RUNNING: _ErrorReason.ValueType  # 97
+    """What was asked for is not possible while the stream runs: stop it first.
+    Example: {"reason": "STREAM_RUNNING", "domain": "raia.ingest", "metadata": {"stream_id": "0190b5a8-…"}}
+    """
+    ERROR_REASON_STREAM_NOT_RUNNING: _ErrorReason.ValueType  # 98
+    """The stream does not run, so that it takes no records: start it first.
+    Example: {"reason": "STREAM_NOT_RUNNING", "domain": "raia.ingest", "metadata": {"status": "inactive"}}
+    """
+    ERROR_REASON_STREAM_NOT_WEBHOOK: _ErrorReason.ValueType  # 99
+    """Records cannot be delivered to a stream that reads a topic.
+    Example: {"reason": "STREAM_NOT_WEBHOOK", "domain": "raia.ingest", "metadata": {"source_type": "kafka"}}
+    """
+    ERROR_REASON_DELIVERY_ID_REUSED: _ErrorReason.ValueType  # 100
+    """A delivery with other records came under this id before.
+    Example: {"reason": "DELIVERY_ID_REUSED", "domain": "raia.ingest", "metadata": {"delivery_id": "d-1"}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons in ErrorInfo of ingest's errors, domain "raia.ingest"; on the wire without the prefix. Those that every
@@ -399,5 +423,29 @@ Example: {"reason": "DIFF_NOT_READY", "domain": "raia.ingest", "metadata": {"sta
 ERROR_REASON_DATASET_NAME_TAKEN: ErrorReason.ValueType  # 92
 """The project has a dataset of this name.
 Example: {"reason": "DATASET_NAME_TAKEN", "domain": "raia.ingest", "metadata": {"name": "claims"}}
+"""
+ERROR_REASON_STREAM_INVALID: ErrorReason.ValueType  # 95
+"""A stream's connection or schema contradicts itself; the violation names the field.
+Example: {"reason": "STREAM_INVALID", "domain": "raia.ingest", "metadata": {"field": "connection_config.topic"}}
+"""
+ERROR_REASON_STREAM_NAME_TAKEN: ErrorReason.ValueType  # 96
+"""A stream of this name exists in the project.
+Example: {"reason": "STREAM_NAME_TAKEN", "domain": "raia.ingest", "metadata": {"name": "orders"}}
+"""
+ERROR_REASON_STREAM_RUNNING: ErrorReason.ValueType  # 97
+"""What was asked for is not possible while the stream runs: stop it first.
+Example: {"reason": "STREAM_RUNNING", "domain": "raia.ingest", "metadata": {"stream_id": "0190b5a8-…"}}
+"""
+ERROR_REASON_STREAM_NOT_RUNNING: ErrorReason.ValueType  # 98
+"""The stream does not run, so that it takes no records: start it first.
+Example: {"reason": "STREAM_NOT_RUNNING", "domain": "raia.ingest", "metadata": {"status": "inactive"}}
+"""
+ERROR_REASON_STREAM_NOT_WEBHOOK: ErrorReason.ValueType  # 99
+"""Records cannot be delivered to a stream that reads a topic.
+Example: {"reason": "STREAM_NOT_WEBHOOK", "domain": "raia.ingest", "metadata": {"source_type": "kafka"}}
+"""
+ERROR_REASON_DELIVERY_ID_REUSED: ErrorReason.ValueType  # 100
+"""A delivery with other records came under this id before.
+Example: {"reason": "DELIVERY_ID_REUSED", "domain": "raia.ingest", "metadata": {"delivery_id": "d-1"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

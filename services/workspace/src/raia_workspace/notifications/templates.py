@@ -99,6 +99,11 @@ TEMPLATES: tuple[Template, ...] = (
         "dataset", "dataset_id", when={"status": "failed"},
     ),
     Template(
+        f"{_INGEST}.StreamFailed", "stream_failed", "error", "Stream {name} has stopped",
+        "The stream {name} has stopped: {error}",
+        "stream", "stream_id", tell=_OPERATE,
+    ),
+    Template(
         f"{_ML}.TrainingFinished", "training_finished", "success", "Training of {model_name} finished",
         "Version {version} of {model_name} is trained.",
         "model", "model_id", when={"status": "succeeded"},
