@@ -171,3 +171,19 @@ def test_a_mapping_without_fields_is_not_run(mapper, mapped):
     request = pb2.StartMappingRunRequest(mapping_id=mapping.id)
     failure = failure_of(lambda: mapper.call(mapper.runs.StartMappingRun, request))
     assert (failure.code, failure.reason) == (CODE.FAILED_PRECONDITION, "MAPPING_EMPTY")
+
+
+def test_what_is_switched_off_is_not_done(mapper, mapped):
+    mapping = mapped(rows(row7={"kind": "temprature"}))
+    off = {"task": "normalisation", "algorithm": "off"}
+    exact = {"task": "value_mapping", "algorithm": "exact_value"}
+    mapper.decide(
+        mapping.id,
+        {"column": "dist_m", "decision": "accept", "field": "READINGS.value", "algorithms": [off]},
+        {"column": "kind", "decision": "accept", "field": "SENSORS.kind", "algorithms": [exact]},
+    )
+    run = mapper.run(mapping.id)
+    assert min(row["value"] for row in entity_rows(mapper, run, "READINGS")) == 1000
+    assert {each.reason for each in run.ledger.reasons} == {"unknown_value"}
+    chosen = mapper.columns(mapper.suggest(rows(), schema_id=mapping.schema_id).id)["kind"].algorithms
+    assert [(each.algorithm, each.source) for each in chosen if each.chosen] == [("exact_value", "feedback")]

@@ -40,7 +40,8 @@ def plan(**columns):
                 "place": place, "column": column, "column_type": "string", "entity": entity, "field": name,
                 "field_type": field.get("type", "string"), "required": bool(field.get("required")),
                 "key": bool(field.get("key")), "closed": "values" in field, "conversion": {"date_format": "dmy"},
-                "tasks": {}, "classes": [[each["value"], ""] for each in field.get("values", [])],
+                "tasks": {"value_mapping": "nearest_value"},
+                "classes": [[each["value"], ""] for each in field.get("values", [])],
             }
         )  # fmt: skip
     return found

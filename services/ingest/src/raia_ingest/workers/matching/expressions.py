@@ -94,8 +94,8 @@ def _number(plan: Planned, text: str) -> str:
 
 
 def _scaled(plan: Planned, value: str) -> str:
-    if plan.tasks.get("normalisation") == "off":
-        return value
+    if plan.tasks.get("normalisation") != "unit_conversion":
+        return value  # switched off
     source = unit_named(str(plan.conversion.get("source_unit", "")))
     target = unit_named(str(plan.conversion.get("target_unit", "")))
     if source is not None and target is not None and source != target and source.dimension == target.dimension:

@@ -103,8 +103,8 @@ def _value_map(connection: duckdb.DuckDBPyConnection, at: int, plan: Planned, fo
     classes = [(value, meaning) for value, meaning in found["classes"]]
     told = [(each["source"].strip(), each["target"], each["probability"]) for each in shown.values()]
     told += [(each.source, each.target, each.probability) for each in map_values(new, classes, known)]
-    exact = "exact_value" in (plan.tasks.get("value_mapping"), plan.tasks.get("text_classification"))
-    told = [(source, target, likely) for source, target, likely in told if target and (likely == 1 or not exact)]
+    similar = plan.tasks.get("value_mapping") == "nearest_value" or "text_classification" in plan.tasks
+    told = [(source, target, likely) for source, target, likely in told if target and (likely == 1 or similar)]
     mapped = pa.table(
         {
             "source": pa.array([source for source, _, _ in told], pa.string()),
