@@ -13,7 +13,8 @@ from raia_ingest.recipes.steps.context import Context
 from raia_ingest.recipes.steps.types import convert_type, parse_dates
 from raia_ingest.workers.recipe.duck import connect, numbered
 
-_TOKENS = ("na", "n/a", "#n/a", "null", "none", "nan", "-", "--", "?", "missing", "nil", "(null)", "(blank)")
+_TOKENS = ("na", "n/a", "#n/a", "null", "nan", "-", "--", "?", "nil", "(null)", "(blank)")
+"""Words that mean missing wherever they stand; ``none`` and ``unknown`` may be answers."""
 _CURRENCY = "€$£¥%"
 _MOST_DISTINCT = 1000
 _LIST = "list({} order by n desc, v)"

@@ -1,5 +1,6 @@
 """The compute function that suggests a recipe: what the profile and the values show, each step with its reason."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,12 +10,18 @@ from raia_ingest.workers.recipe.observations import Observer, TextFacts
 
 _ENOUGH = 0.9
 """The share of texts that must be spelled as a type before it is suggested; the others become missing."""
-_MOSTLY_MISSING = 0.6
+_MOSTLY_MISSING = 0.4
 _FEW = 0.05
 _FAR_OUT = 3.0
 _MOST_OUTLIERS = 0.01
 _ONE_HOT = 10
 _SKEWED = 1.0
+
+_NAMING = frozenset(
+    {"id", "ids", "uuid", "key", "no", "nr", "number", "code", "identifier", "zip", "postcode", "phone"}
+)
+
+_MEANINGS = frozenset({"identifier", "uuid", "policy_number", "phone", "iban", "email", "postcode", "payment_card"})
 
 Step = dict[str, Any]
 
@@ -94,14 +101,17 @@ class _Adviser:
         untidy = [name for name, fact in facts.items() if fact.untidy or fact.tokens]
         if untidy:
             tokens = sorted({token for name in untidy for token in facts[name].tokens})
-            evidence = [f"{_listed(untidy)}: {sum(facts[n].untidy for n in untidy):,} texts have needless white space"]
+            spaced, evidence = sum(facts[name].untidy for name in untidy), []
+            wanted: dict[str, Any] = {"columns": untidy}
+            if spaced:
+                evidence.append(f"{spaced:,} texts have needless white space")
+                wanted |= {"trim": True, "collapse_spaces": True}
             if tokens:
                 count = sum(sum(facts[name].tokens.values()) for name in untidy)
                 evidence.append(f"{count:,} are words that mean missing ({_listed(tokens)})")
-            wanted: dict[str, Any] = {"columns": untidy, "trim": True, "collapse_spaces": True}
-            if tokens:
                 wanted["missing_tokens"] = tokens
-            self._add("normalize_text", "; ".join(evidence), **wanted, empty_as_missing=True)
+            why = f"{_listed(untidy)}: {'; '.join(evidence)}"
+            self._add("normalize_text", why, **wanted, empty_as_missing=True)
             for name in untidy:
                 self._missing[name] += sum(facts[name].tokens.values()) + facts[name].blank
         for name, fact in facts.items():
@@ -127,11 +137,16 @@ class _Adviser:
                 continue
             kind, parameters, count, sign = found
             others = fact.present - count
+            exceptions = fact.exceptions(kind, parameters)
+            if others and (_names(name) or any(character.isdigit() for character in "".join(exceptions))):
+                self._remarks.append(
+                    f"{name}: {count:,} of {fact.present:,} values are {sign}, but not {_listed(exceptions)}: "
+                    "it looks like codes, so the column stays text"
+                )
+                continue
             evidence = f"{name}: {count:,} of {fact.present:,} values are spelled as {sign}"
             if others:
-                evidence += (
-                    f"; the other {others:,} become missing, such as {_listed(fact.exceptions(kind, parameters))}"
-                )
+                evidence += f"; the other {others:,} become missing, such as {_listed(exceptions)}"
             self._add(kind, evidence, columns=[name], **parameters)
             self._types[name] = parameters.get("to", "date")
             self._missing[name] += others
@@ -190,17 +205,16 @@ class _Adviser:
 
     def _strategy(self, column: Mapping[str, Any], share: float) -> tuple[str | None, str]:
         type_ = self._types[column["name"]]
+        if _identifies(column):
+            return None, "it names something, for which nothing can be put in"
         if type_ in ("integer", "float"):
-            skewness = (column.get("numeric") or {}).get("skewness")
-            if type_ == "float" and skewness is not None and abs(skewness) < _SKEWED:
-                return "mean", f"the mean, since values lie evenly around it (skewness {skewness:.2f})"
-            return "median", "the median, which extreme values do not move"
+            return _for_numbers(column, type_)
         if type_ == "boolean" or (type_ == "string" and column["distinct_count"] <= 50):
             if share <= _FEW:
                 return "mode", "few rows, so the most frequent value"
-            if type_ == "boolean":
-                return None, "too many to take the most frequent value for true"
-            return "constant", "too many for the most frequent value, so a category of its own"
+            if type_ == "string":
+                return "constant", "too many for the most frequent value, so a category of its own"
+            return None, "too many to take the most frequent value for true"
         return None, "nothing in the column says what it could be"
 
     def _numbers_for_models(self) -> None:
@@ -219,11 +233,29 @@ class _Adviser:
         numbers = [
             column["name"]
             for column in self._left()
-            if column.get("numeric") and column["distinct_count"] > 2 and column["distinct_count"] < self._rows
+            if column.get("numeric") and 2 < column["distinct_count"] < self._rows and not _identifies(column)
         ]
         if numbers:
             why = f"{_listed(numbers)}: numbers of different size on one scale"
             self._add("scale_numbers", why, columns=numbers, method="standard")
+
+
+def _for_numbers(column: Mapping[str, Any], type_: str) -> tuple[str, str]:
+    skewness = (column.get("numeric") or {}).get("skewness")
+    if type_ == "float" and skewness is not None and abs(skewness) < _SKEWED:
+        return "mean", f"the mean, since values lie evenly around it (skewness {skewness:.2f})"
+    return "median", "the median, which extreme values do not move"
+
+
+def _identifies(column: Mapping[str, Any]) -> bool:
+    """Whether a column's name or its meaning in the profile says that its values name things."""
+    return _names(column["name"]) or (column.get("semantics") or {}).get("type") in _MEANINGS
+
+
+def _names(column: str) -> bool:
+    """Whether a column's name says that its values name things."""
+    words = re.split(r"[^a-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", column).lower())
+    return bool(_NAMING & set(words))
 
 
 def _listed(values: list[str]) -> str:
