@@ -1,8 +1,8 @@
 """How much each piece of evidence counts.
 
 Set by hand, and compared with what ``benchmarks/matching_fit.py`` fits on made tables of general business schemas; the
-fitted ones rank no better. ``SHARPNESS`` and ``NO_MATCH`` were chosen so that probabilities above 0.8 are right as often
-as they say there; between 0.2 and 0.8 they tend to be too low.
+fitted ones rank no better. ``SHARPNESS`` and ``NO_MATCH`` were chosen so that probabilities above 0.8 are right as
+often as they say there; between 0.2 and 0.8 they tend to be too low.
 """
 
 from collections.abc import Mapping
