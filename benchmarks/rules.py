@@ -1,7 +1,7 @@
 """Rules on 1M × 20 with the number of every failing row, against Great Expectations without row ids.
 
 Both run the same ten rules on the same rows in the same kind of process, twice, and the better run counts; failing
-counts must be equal first. Great Expectations reads the rows into pandas, which is counted apart: "expectations alone"
+counts must be equal first. Great Expectations reads the rows into pandas, which is counted apart: "rules alone"
 is the time of ``validate`` on a frame that is in memory already. It needs an environment of its own:
 
     uv venv /tmp/gx && uv pip install --python /tmp/gx/bin/python great-expectations pyarrow
@@ -113,7 +113,7 @@ def main() -> None:
         if not chosen.peer:
             return
         peer, read, theirs = run(chosen.peer, PEER, *arguments)
-        print(f"| Great Expectations, expectations alone, without row ids | {peer:.2f} | {ours / peer:.2f} (aim ≤ {AIM}) |")
+        print(f"| Great Expectations, rules alone, without row ids | {peer:.2f} | {ours / peer:.2f} (aim ≤ {AIM}) |")
         print(f"| Great Expectations, with reading the file | {peer + read:.2f} | {ours / (peer + read):.2f} |")
         if sorted(theirs) != sorted(counts):
             print(f"\nfailing counts differ: {counts} and {theirs}")

@@ -33,32 +33,11 @@ def assemble(ground: Ground) -> Room:
     rules, validations, reports = QualityRuleRepository(), QualityValidationRepository(), QualityReportRepository()
     gates = GateService(ground.datasets, rules, validations)
     running = RuleRunning(ground.datasets, runtime.objects, ground.settings)
-    validating = QualityValidationService(
-        database=runtime.database,
-        datasets=ground.datasets,
-        rules=rules,
-        validations=validations,
-        gates=gates,
-        running=running,
-        jobs=runtime.jobs,
-        objects=runtime.objects,
-        changes=ground.changes,
-        settings=ground.settings,
-    )
+    validating = _validating(ground, rules, validations, gates, running)
     writing = QualityRuleService(
         rules=rules, datasets=ground.datasets, jobs=runtime.jobs, access=runtime.access, run_rules=validating.due
     )
-    reporting = QualityReportService(
-        database=runtime.database,
-        datasets=ground.datasets,
-        rules=rules,
-        reports=reports,
-        running=running,
-        jobs=runtime.jobs,
-        access=runtime.access,
-        changes=ground.changes,
-        settings=ground.settings,
-    )
+    reporting = _reporting(ground, rules, reports, running)
     failing = FailingRowsService(
         database=runtime.database,
         datasets=ground.datasets,
@@ -89,4 +68,43 @@ def assemble(ground: Ground) -> Room:
             "data_quality_report": DataQualityReportGuard(reports),
         },
         references=validations.references,
+    )
+
+
+def _validating(
+    ground: Ground,
+    rules: QualityRuleRepository,
+    validations: QualityValidationRepository,
+    gates: GateService,
+    running: RuleRunning,
+) -> QualityValidationService:
+    runtime = ground.runtime
+    return QualityValidationService(
+        database=runtime.database,
+        datasets=ground.datasets,
+        rules=rules,
+        validations=validations,
+        gates=gates,
+        running=running,
+        jobs=runtime.jobs,
+        objects=runtime.objects,
+        changes=ground.changes,
+        settings=ground.settings,
+    )
+
+
+def _reporting(
+    ground: Ground, rules: QualityRuleRepository, reports: QualityReportRepository, running: RuleRunning
+) -> QualityReportService:
+    runtime = ground.runtime
+    return QualityReportService(
+        database=runtime.database,
+        datasets=ground.datasets,
+        rules=rules,
+        reports=reports,
+        running=running,
+        jobs=runtime.jobs,
+        access=runtime.access,
+        changes=ground.changes,
+        settings=ground.settings,
     )

@@ -45,11 +45,10 @@ def assess_file(
     and rule_id), ``others`` the files that they name, as for ``validate_file``. Returns what the contract's
     ``DataQualityReport`` holds by those names, with ``issues`` in full, gravest first.
     """
-    with explained():
+    with explained(), open_database(memory_bytes, spill_folder) as connection:
         rows, findings, outliers = _columns(path, columns, memory_bytes, spill_folder, progress)
-        with open_database(memory_bytes, spill_folder) as connection:
-            numbered_view(connection, Source(path, columns, "c"))
-            duplicates, repeated = duplicate_rows(connection, rows, len(columns))
+        numbered_view(connection, Source(path, columns, "c"))
+        duplicates, repeated = duplicate_rows(connection, rows, len(columns))
     progress(_DUPLICATES, "duplicate rows")
     validated = None
     if rules:
@@ -63,7 +62,7 @@ def assess_file(
             now=now,
             memory_bytes=memory_bytes,
             spill_folder=spill_folder,
-            progress=lambda _fraction, _message: None,
+            progress=_unheard,
         )
         _add_examples(validated["results"], target, memory_bytes, spill_folder)
     progress(_RULES, "score")
@@ -78,6 +77,10 @@ def assess_file(
         rules=rules,
         validated=validated,
     )
+
+
+def _unheard(_fraction: float, _message: str) -> None:
+    """The assessment tells of its own progress."""
 
 
 def _columns(

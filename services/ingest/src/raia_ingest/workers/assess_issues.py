@@ -118,6 +118,12 @@ def found_in_column(finding: ColumnFindings, outliers: Outliers | None, rows: in
                     examples=finding.examples[what],
                 )
             )
+    return issues + _mixed(finding, rows) + _alike(finding, rows) + _outliers(finding, outliers, rows)
+
+
+def _mixed(finding: ColumnFindings, rows: int) -> list[dict[str, Any]]:
+    """Texts among numbers, or among dates."""
+    issues = []
     for what in ("number", "date"):
         others = finding.minority(what)
         if others:
@@ -136,6 +142,12 @@ def found_in_column(finding: ColumnFindings, outliers: Outliers | None, rows: in
                     examples=finding.examples.get(f"not_{what}", []),
                 )
             )
+    return issues
+
+
+def _alike(finding: ColumnFindings, rows: int) -> list[dict[str, Any]]:
+    """Values that are spelled differently, or are all the same."""
+    issues = []
     spelled = finding.counts.get("other_spelling", 0)
     if spelled:
         message = f"{spelled:,} values of {finding.name} are spelled in several ways: {'; '.join(finding.spellings)}"
@@ -167,7 +179,7 @@ def found_in_column(finding: ColumnFindings, outliers: Outliers | None, rows: in
                 column=finding.name,
             )
         )
-    return issues + _outliers(finding, outliers, rows)
+    return issues
 
 
 def _missing(finding: ColumnFindings, rows: int) -> list[dict[str, Any]]:
