@@ -4,8 +4,8 @@ Ours: types and meanings, missing values and their patterns, exact distincts, qu
 top values, spellings, duplicate rows, correlations; from stored rows, which it decodes. pandas: ``describe``,
 ``nunique``, ``isna``, ``value_counts``, ``duplicated``, ``corr``. DuckDB: ``SUMMARIZE``, whose distincts and quantiles
 are approximate and which has no top values, histograms, duplicates or correlations. ydata-profiling: its description,
-without rendering, interactions and samples, and with Pearson's correlation instead of its slower ones unless ``--all``
-asks for them. whylogs: its approximate sketches. Both of these are given a frame that is in memory already.
+without rendering, interactions and samples, with the correlations that it chooses. whylogs: its approximate sketches.
+Both of these are given a frame that is in memory already.
 
 The last two are no part of the lock file; uv installs them apart when they are asked for (``--peers``).
 """
@@ -57,11 +57,9 @@ PEERS = {
 import warnings; warnings.simplefilter('ignore')
 import pandas as pd
 from ydata_profiling import ProfileReport
-frame = pd.read_csv('{csv}', parse_dates=['day', 'moment'])
-correlations = None if {all} else {{'auto': {{'calculate': False}}, 'pearson': {{'calculate': True}}}}
+frame = pd.read_csv('{csv}')
 def work():
-    report = ProfileReport(frame, progress_bar=False, interactions=None, samples=None, correlations=correlations)
-    report.get_description()
+    ProfileReport(frame, progress_bar=False, interactions=None, samples=None).get_description()
 """,
     ),
     "whylogs (approximate)": (
@@ -133,7 +131,6 @@ def main() -> None:
     """Prints the table."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--peers", action="store_true", help="also ydata-profiling and whylogs, installed by uv")
-    arguments.add_argument("--all", action="store_true", help="ydata-profiling with all of its correlations")
     chosen = arguments.parse_args()
     with tempfile.TemporaryDirectory(prefix="raia-bench-") as folder:
         paths = {name: Path(folder) / f"table.{name}" for name in ("csv", "parquet", "columns")}
@@ -147,7 +144,7 @@ def main() -> None:
             ours = seconds if name == OURS else ours
             print(f"| {name} | {seconds:.2f} | {megabytes:.0f} MB | | |", flush=True)
         for name, (packages, target, code) in PEERS.items() if chosen.peers else ():
-            seconds, megabytes = run(code.replace("{all}", str(chosen.all)), apart(packages), paths, 1)
+            seconds, megabytes = run(code, apart(packages), paths, 1)
             ratio = f"{ours / seconds:.3f} ({seconds / ours:.1f} × as fast)"
             print(f"| {name} | {seconds:.2f} | {megabytes:.0f} MB | {ratio} | ≤ {1 / target:.3f} |", flush=True)
 

@@ -213,3 +213,19 @@ def test_charts_fit_one_answer_whatever_is_asked_for(rig, owner):
     assert len(largest("histogram", "a").figure["data"][0]["y"]) == 1000
     largest("line", "a", "b", "c")
     largest("scatter", "a", "b", "c")
+
+
+def test_the_largest_numbers_overflow_no_chart(rig, owner):
+    values = ["1.7e308", "-1.7e308", "1.6e308", "1.6e308", "inf", "-inf", "", "1.5"] * 3
+    content = "k,x\n" + "".join(f"{n % 2},{value}\n" for n, value in enumerate(values))
+    dataset = rig.ready(owner, content, name="largest numbers")
+    stub = chart_service_pb2_grpc.ChartServiceStub(rig.channel)
+    for kind, columns in (
+        ("bar", ["k", "x"]), ("line", ["x"]), ("line", ["x", "x"]), ("scatter", ["x", "k"]), ("histogram", ["x"]),
+        ("box", ["k", "x"]), ("heatmap", ["k", "x"]), ("heatmap", ["k", "k", "x"]), ("pie", ["k", "x"]), ("pie", ["x"]),
+    ):  # fmt: skip
+        for aggregation in ("sum", "mean", "standard_deviation"):
+            wanted = pb2.DrawDatasetChartRequest(
+                id=dataset.id, type=kind, columns=columns, aggregation=aggregation, limit=2
+            )
+            go.Figure(MessageToDict(stub.DrawDatasetChart(wanted, metadata=owner.metadata).figure))

@@ -2,6 +2,7 @@
 """The compute function that draws a chart of a canonical file: aggregated by the database over every row."""
 
 import datetime as dt
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ def draw(
             "box": drawing.box,
             "heatmap": drawing.heatmap,
         }
-        figure = shapes[type]()
+        figure = figures.finite(shapes[type]())
         return {"figure": figure, "row_count": drawing.rows, "notes": drawing.notes}
 
 
@@ -148,8 +149,8 @@ class _Drawing:
         labels, values = self._categories()
         if self._aggregation in ("count", "sum"):
             (total,) = row(self._connection, f"select {self._value(1)} from shown")
-            rest = (total or 0) - sum(value or 0 for value in values)
-            if self.notes and rest > 0:
+            rest = (_number(total) or 0) - sum(value or 0 for value in values)
+            if self.notes and 0 < rest < math.inf:
                 labels, values = [*labels, "others"], [*values, rest]
         return figures.figure([figures.pie(labels, [max(0, value or 0) for value in values])], self._title(1))
 
@@ -223,7 +224,9 @@ class _Drawing:
             low, high = row(
                 self._connection, f"select min({cell}), max({cell}) from shown where isfinite({cell}::double)"
             )
-            step = (high - low) / self._limit or 1.0
+            if low is None:
+                return cell, ""
+            low, step = float(low), (float(high) / self._limit - float(low) / self._limit) or 1.0
             self._note("limited", f"{distinct:,} values are brought together in {self._limit:,} equal steps")
             return f"({low!r}::double + floor(({cell} - {low!r}::double) / {step!r}::double) * {step!r}::double)", ""
         self._note("limited", f"the first {self._limit:,} of {distinct:,} values are shown")
@@ -277,7 +280,8 @@ class _Drawing:
                     given,
                 ).fetchall()
             )
-            edges = [(low + step * place, low + step * (place + 1), found.get(place, 0)) for place in range(count)]
+            cuts = [low * (1 - place / count) + high * (place / count) for place in range(count + 1)]
+            edges = [(cuts[place], cuts[place + 1], found.get(place, 0)) for place in range(count)]
             traces.append(figures.bins(edges, name, moments=self._kinds[0] in _TIMES))
         axis = {"xaxis": {"type": "date"}} if self._kinds[0] in _TIMES else {}
         return figures.figure(traces, self._title(1), self._names[0], "rows", barmode="overlay", bargap=0, **axis)
@@ -356,8 +360,9 @@ def _label(value: Any) -> Any:
 
 
 def _number(value: Any) -> Any:
-    """A number, or a moment as ISO 8601."""
+    """A number, or a moment as ISO 8601; None for what overflowed, which no axis shows."""
     if isinstance(value, dt.date):
         return value.isoformat()
-    plain = as_json(value)
-    return float(plain) if isinstance(plain, str) and plain.lstrip("-").isdigit() else plain
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else as_json(value)

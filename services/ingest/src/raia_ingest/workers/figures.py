@@ -1,5 +1,6 @@
 """Charts as Plotly JSON: plain traces and layouts, which any version of Plotly draws."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,15 @@ def figure(traces: Sequence[Mapping[str, Any]], title: str, x: str = "", y: str 
     for name, value in layout.items():
         drawn[name] = {**drawn[name], **value} if isinstance(drawn.get(name), dict) else value
     return {"data": [dict(trace) for trace in traces], "layout": drawn}
+
+
+def finite(value: Any) -> Any:
+    """The figure with nothing in place of what overflowed: JSON has no infinity, and no axis shows it."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: finite(each) for key, each in value.items()}
+    return [finite(each) for each in value] if isinstance(value, list) else value
 
 
 def bars(x: Sequence[Any], y: Sequence[Any], name: str = "", **more: Any) -> dict[str, Any]:
@@ -44,7 +54,7 @@ def bins(histogram: Sequence[tuple[float, float, int]], name: str = "", *, momen
     scale = 1000 if moments else 1
     middles = [(lower / 2 + upper / 2) * scale for lower, upper, _ in histogram]
     widths = [(upper - lower) * scale for lower, upper, _ in histogram]
-    wide = {"width": widths} if all(width > 0 for width in widths) else {}
+    wide = {"width": widths} if all(0 < width < math.inf for width in widths) else {}
     shown = [f"{lower:g} – {upper:g}" for lower, upper, _ in histogram]
     hover = {} if moments else {"customdata": shown, "hovertemplate": "%{customdata}: %{y}<extra></extra>"}
     return bars(middles, [count for *_, count in histogram], name, **wide, **hover)
