@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from raia.ingest.v1 import source_pb2, source_service_pb2_grpc
+from raia.ingest.v1 import source_item_service_pb2 as items_pb2
+from raia.ingest.v1 import source_item_service_pb2_grpc, source_pb2, source_service_pb2_grpc
 from raia.ingest.v1 import source_service_pb2 as pb2
 
 from ..rig import Person, Rig, wait_until
@@ -15,6 +16,7 @@ class Client:
 
     def __init__(self, channel: grpc.Channel, person: Person, folder: Path) -> None:
         self.stub, self.headers = source_service_pb2_grpc.SourceServiceStub(channel), person.metadata
+        self.item_stub = source_item_service_pb2_grpc.SourceItemServiceStub(channel)
         self.folder = folder / "watched" / str(person.org_id)
         self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -32,11 +34,11 @@ class Client:
         return getattr(self.stub, f"{verb}Source")(request, metadata=self.headers)
 
     def items(self, source: source_pb2.Source, filter_: str = "") -> list[source_pb2.SourceItem]:
-        request = pb2.ListSourceItemsRequest(source_id=source.id, filter=filter_, order_by="key", page_size=1000)
-        return list(self.stub.ListSourceItems(request, metadata=self.headers).source_items)
+        request = items_pb2.ListSourceItemsRequest(source_id=source.id, filter=filter_, order_by="key", page_size=1000)
+        return list(self.item_stub.ListSourceItems(request, metadata=self.headers).source_items)
 
     def retry(self, item: source_pb2.SourceItem) -> source_pb2.SourceItem:
-        return self.stub.RetrySourceItem(pb2.RetrySourceItemRequest(id=item.id), metadata=self.headers)
+        return self.item_stub.RetrySourceItem(items_pb2.RetrySourceItemRequest(id=item.id), metadata=self.headers)
 
     def drop(self, name: str, content: str | bytes) -> Path:
         path = self.folder / name

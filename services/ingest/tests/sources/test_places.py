@@ -7,10 +7,13 @@ import socket
 import grpc
 import obstore
 import pytest
+from google.protobuf.json_format import ParseDict
+from google.protobuf.struct_pb2 import Struct
 from obstore.store import from_url
 from raia.ingest.v1 import source_pb2
 from raia_ingest.sources.domain import wanted
 from raia_ingest.sources.faults import PlaceInvalid
+from raia_ingest.sources.notifications import concerns
 from raia_ingest.sources.stores import check, refuse_private
 
 from ..rig import Person, Rig, failure_of, wait_until
@@ -65,6 +68,38 @@ def test_objects_are_taken_once_and_anew_when_they_change(sealing, owner, client
     assert max(item.version for item in client.ended(source, 3)) == 3
     client.looked(source)
     assert len(client.items(source)) == 3
+
+
+@pytest.mark.servers("s3")
+def test_a_notification_has_the_prefix_looked_at(client, s3_bucket, s3_options):
+    place, secret = place_of(s3_bucket, s3_options)
+    source = client.create(objects=place, credentials=secret, poll_seconds=86_400)
+    client.looked(source)
+    config = {name: s3_options[name] for name in ("endpoint", "region", "access_key_id", "secret_access_key")}
+    outside = from_url(f"s3://{s3_bucket}", config=config, client_options={"allow_http": True})
+    obstore.put(outside, "daily/new day.csv", b"x\n1\n")
+    record = {"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": s3_bucket}, "object": {"key": "other/x"}}}
+    event = ParseDict({"Records": [record]}, Struct())
+    assert client.call("Notify", source, event=event).polled_at == client.get(source).polled_at
+    record["s3"]["object"]["key"] = "daily/new+day.csv"
+    client.call("Notify", source, event=ParseDict({"Records": [record]}, Struct()))
+    assert [(item.key, item.status) for item in client.ended(source, 1)] == [("new day.csv", "taken")]
+
+
+@pytest.mark.parametrize(
+    ("event", "answer"),
+    [
+        ({"Records": [{"s3": {"bucket": {"name": "b"}, "object": {"key": "p/a%2Bb.csv"}}}]}, True),
+        ({"detail": {"bucket": {"name": "b"}, "object": {"key": "p/a+b.csv"}}}, True),
+        ({"detail": {"bucket": {"name": "b"}, "object": {"key": "pp/a.csv"}}}, False),
+        ({"detail": {"bucket": {"name": "c"}, "object": {"key": "p/a.csv"}}}, False),
+        ({"Records": [1, {"s3": 1}, {"s3": {"bucket": 1}}], "detail": []}, False),
+        ({"Records": "x"}, False),
+        ({}, False),
+    ],
+)
+def test_which_notifications_concern_a_prefix(event, answer):
+    assert concerns("s3://b/p", event) is answer
 
 
 @pytest.mark.servers("s3")

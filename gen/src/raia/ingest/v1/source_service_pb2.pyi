@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf.internal import containers as _containers
 from raia.ingest.v1 import source_pb2 as _source_pb2
 import builtins as _builtins
@@ -441,93 +442,35 @@ class PollSourceRequest(_message.Message):
 Global___PollSourceRequest: _TypeAlias = PollSourceRequest  # noqa: Y015
 
 @_typing.final
-class ListSourceItemsRequest(_message.Message):
-    """Asks for the items of a source."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    SOURCE_ID_FIELD_NUMBER: _builtins.int
-    PAGE_SIZE_FIELD_NUMBER: _builtins.int
-    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
-    ORDER_BY_FIELD_NUMBER: _builtins.int
-    FILTER_FIELD_NUMBER: _builtins.int
-    source_id: _builtins.str
-    """The source."""
-    page_size: _builtins.int
-    """How many at most; 50 when 0."""
-    page_token: _builtins.str
-    """Where the last page ended."""
-    order_by: _builtins.str
-    """Such as "key"; newest first when empty."""
-    filter: _builtins.str
-    """Such as 'status = "failed"'."""
-    def __init__(
-        self,
-        *,
-        source_id: _builtins.str = ...,
-        page_size: _builtins.int = ...,
-        page_token: _builtins.str = ...,
-        order_by: _builtins.str = ...,
-        filter: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "source_id", b"source_id"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___ListSourceItemsRequest: _TypeAlias = ListSourceItemsRequest  # noqa: Y015
-
-@_typing.final
-class ListSourceItemsResponse(_message.Message):
-    """A page of items."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    SOURCE_ITEMS_FIELD_NUMBER: _builtins.int
-    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
-    next_page_token: _builtins.str
-    """Where this page ended; empty on the last."""
-    @_builtins.property
-    def source_items(self) -> _containers.RepeatedCompositeFieldContainer[_source_pb2.SourceItem]:
-        """The items."""
-
-    def __init__(
-        self,
-        *,
-        source_items: _abc.Iterable[_source_pb2.SourceItem] | None = ...,
-        next_page_token: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "source_items", b"source_items"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___ListSourceItemsResponse: _TypeAlias = ListSourceItemsResponse  # noqa: Y015
-
-@_typing.final
-class RetrySourceItemRequest(_message.Message):
-    """Asks to take an item once more."""
+class NotifySourceRequest(_message.Message):
+    """Brings a notification."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ID_FIELD_NUMBER: _builtins.int
+    EVENT_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """The item."""
+    """The source."""
     request_id: _builtins.str
     """A key chosen by the caller: a repeated call with the same key is done once."""
+    @_builtins.property
+    def event(self) -> _struct_pb2.Struct:
+        """The notification: {"Records": [{"s3": {"bucket": {"name": …}, "object": {"key": …}}}]}, or EventBridge's form
+        {"detail": {"bucket": {"name": …}, "object": {"key": …}}}.
+        """
+
     def __init__(
         self,
         *,
         id: _builtins.str = ...,
+        event: _struct_pb2.Struct | None = ...,
         request_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "id", b"id", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___RetrySourceItemRequest: _TypeAlias = RetrySourceItemRequest  # noqa: Y015
+Global___NotifySourceRequest: _TypeAlias = NotifySourceRequest  # noqa: Y015

@@ -28,7 +28,7 @@ if _version_not_supported:
 
 
 class SourceServiceStub:
-    """Watched sources, and what they have seen.
+    """Watched sources.
     """
 
     def __init__(self, channel):
@@ -77,20 +77,15 @@ class SourceServiceStub:
                 request_serializer=raia_dot_ingest_dot_v1_dot_source__service__pb2.PollSourceRequest.SerializeToString,
                 response_deserializer=raia_dot_ingest_dot_v1_dot_source__pb2.Source.FromString,
                 _registered_method=True)
-        self.ListSourceItems = channel.unary_unary(
-                '/raia.ingest.v1.SourceService/ListSourceItems',
-                request_serializer=raia_dot_ingest_dot_v1_dot_source__service__pb2.ListSourceItemsRequest.SerializeToString,
-                response_deserializer=raia_dot_ingest_dot_v1_dot_source__service__pb2.ListSourceItemsResponse.FromString,
-                _registered_method=True)
-        self.RetrySourceItem = channel.unary_unary(
-                '/raia.ingest.v1.SourceService/RetrySourceItem',
-                request_serializer=raia_dot_ingest_dot_v1_dot_source__service__pb2.RetrySourceItemRequest.SerializeToString,
-                response_deserializer=raia_dot_ingest_dot_v1_dot_source__pb2.SourceItem.FromString,
+        self.NotifySource = channel.unary_unary(
+                '/raia.ingest.v1.SourceService/NotifySource',
+                request_serializer=raia_dot_ingest_dot_v1_dot_source__service__pb2.NotifySourceRequest.SerializeToString,
+                response_deserializer=raia_dot_ingest_dot_v1_dot_source__pb2.Source.FromString,
                 _registered_method=True)
 
 
 class SourceServiceServicer:
-    """Watched sources, and what they have seen.
+    """Watched sources.
     """
 
     def CreateSource(self, request, context):
@@ -143,21 +138,15 @@ class SourceServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def PollSource(self, request, context):
-        """Looks at a source now instead of when it is due; what a notification of the object store calls.
+        """Looks at a source now instead of when it is due.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def ListSourceItems(self, request, context):
-        """Lists the items of a source, newest first unless ordered otherwise.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def RetrySourceItem(self, request, context):
-        """Takes an item that failed once more; any other stays as it is.
+    def NotifySource(self, request, context):
+        """Takes a notification of an object store, as S3, stores that speak its language and EventBridge send them: when it
+        tells of an object below the prefix, the source is looked at now.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -206,15 +195,10 @@ def add_SourceServiceServicer_to_server(servicer, server):
                     request_deserializer=raia_dot_ingest_dot_v1_dot_source__service__pb2.PollSourceRequest.FromString,
                     response_serializer=raia_dot_ingest_dot_v1_dot_source__pb2.Source.SerializeToString,
             ),
-            'ListSourceItems': grpc.unary_unary_rpc_method_handler(
-                    servicer.ListSourceItems,
-                    request_deserializer=raia_dot_ingest_dot_v1_dot_source__service__pb2.ListSourceItemsRequest.FromString,
-                    response_serializer=raia_dot_ingest_dot_v1_dot_source__service__pb2.ListSourceItemsResponse.SerializeToString,
-            ),
-            'RetrySourceItem': grpc.unary_unary_rpc_method_handler(
-                    servicer.RetrySourceItem,
-                    request_deserializer=raia_dot_ingest_dot_v1_dot_source__service__pb2.RetrySourceItemRequest.FromString,
-                    response_serializer=raia_dot_ingest_dot_v1_dot_source__pb2.SourceItem.SerializeToString,
+            'NotifySource': grpc.unary_unary_rpc_method_handler(
+                    servicer.NotifySource,
+                    request_deserializer=raia_dot_ingest_dot_v1_dot_source__service__pb2.NotifySourceRequest.FromString,
+                    response_serializer=raia_dot_ingest_dot_v1_dot_source__pb2.Source.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -225,7 +209,7 @@ def add_SourceServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class SourceService:
-    """Watched sources, and what they have seen.
+    """Watched sources.
     """
 
     @staticmethod
@@ -445,7 +429,7 @@ class SourceService:
             _registered_method=True)
 
     @staticmethod
-    def ListSourceItems(request,
+    def NotifySource(request,
             target,
             options=(),
             channel_credentials=None,
@@ -458,36 +442,9 @@ class SourceService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/raia.ingest.v1.SourceService/ListSourceItems',
-            raia_dot_ingest_dot_v1_dot_source__service__pb2.ListSourceItemsRequest.SerializeToString,
-            raia_dot_ingest_dot_v1_dot_source__service__pb2.ListSourceItemsResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def RetrySourceItem(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/raia.ingest.v1.SourceService/RetrySourceItem',
-            raia_dot_ingest_dot_v1_dot_source__service__pb2.RetrySourceItemRequest.SerializeToString,
-            raia_dot_ingest_dot_v1_dot_source__pb2.SourceItem.FromString,
+            '/raia.ingest.v1.SourceService/NotifySource',
+            raia_dot_ingest_dot_v1_dot_source__service__pb2.NotifySourceRequest.SerializeToString,
+            raia_dot_ingest_dot_v1_dot_source__pb2.Source.FromString,
             options,
             channel_credentials,
             insecure,

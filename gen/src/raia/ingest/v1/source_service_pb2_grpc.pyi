@@ -29,7 +29,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class SourceServiceStub:
-    """Watched sources, and what they have seen."""
+    """Watched sources."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -50,15 +50,15 @@ class SourceServiceStub:
     StopSource: _grpc.UnaryUnaryMultiCallable[_source_service_pb2.StopSourceRequest, _source_pb2.Source]
     """Stops looking at a source; items that are about to be taken still are."""
     PollSource: _grpc.UnaryUnaryMultiCallable[_source_service_pb2.PollSourceRequest, _source_pb2.Source]
-    """Looks at a source now instead of when it is due; what a notification of the object store calls."""
-    ListSourceItems: _grpc.UnaryUnaryMultiCallable[_source_service_pb2.ListSourceItemsRequest, _source_service_pb2.ListSourceItemsResponse]
-    """Lists the items of a source, newest first unless ordered otherwise."""
-    RetrySourceItem: _grpc.UnaryUnaryMultiCallable[_source_service_pb2.RetrySourceItemRequest, _source_pb2.SourceItem]
-    """Takes an item that failed once more; any other stays as it is."""
+    """Looks at a source now instead of when it is due."""
+    NotifySource: _grpc.UnaryUnaryMultiCallable[_source_service_pb2.NotifySourceRequest, _source_pb2.Source]
+    """Takes a notification of an object store, as S3, stores that speak its language and EventBridge send them: when it
+    tells of an object below the prefix, the source is looked at now.
+    """
 
 @_typing.type_check_only
 class SourceServiceAsyncStub(SourceServiceStub):
-    """Watched sources, and what they have seen."""
+    """Watched sources."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateSource: _aio.UnaryUnaryMultiCallable[_source_service_pb2.CreateSourceRequest, _source_pb2.Source]  # type: ignore[assignment]
@@ -76,14 +76,14 @@ class SourceServiceAsyncStub(SourceServiceStub):
     StopSource: _aio.UnaryUnaryMultiCallable[_source_service_pb2.StopSourceRequest, _source_pb2.Source]  # type: ignore[assignment]
     """Stops looking at a source; items that are about to be taken still are."""
     PollSource: _aio.UnaryUnaryMultiCallable[_source_service_pb2.PollSourceRequest, _source_pb2.Source]  # type: ignore[assignment]
-    """Looks at a source now instead of when it is due; what a notification of the object store calls."""
-    ListSourceItems: _aio.UnaryUnaryMultiCallable[_source_service_pb2.ListSourceItemsRequest, _source_service_pb2.ListSourceItemsResponse]  # type: ignore[assignment]
-    """Lists the items of a source, newest first unless ordered otherwise."""
-    RetrySourceItem: _aio.UnaryUnaryMultiCallable[_source_service_pb2.RetrySourceItemRequest, _source_pb2.SourceItem]  # type: ignore[assignment]
-    """Takes an item that failed once more; any other stays as it is."""
+    """Looks at a source now instead of when it is due."""
+    NotifySource: _aio.UnaryUnaryMultiCallable[_source_service_pb2.NotifySourceRequest, _source_pb2.Source]  # type: ignore[assignment]
+    """Takes a notification of an object store, as S3, stores that speak its language and EventBridge send them: when it
+    tells of an object below the prefix, the source is looked at now.
+    """
 
 class SourceServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Watched sources, and what they have seen."""
+    """Watched sources."""
 
     @_abc_1.abstractmethod
     def CreateSource(
@@ -147,22 +147,16 @@ class SourceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _source_service_pb2.PollSourceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_source_pb2.Source, _abc.Awaitable[_source_pb2.Source]]:
-        """Looks at a source now instead of when it is due; what a notification of the object store calls."""
+        """Looks at a source now instead of when it is due."""
 
     @_abc_1.abstractmethod
-    def ListSourceItems(
+    def NotifySource(
         self,
-        request: _source_service_pb2.ListSourceItemsRequest,
+        request: _source_service_pb2.NotifySourceRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_source_service_pb2.ListSourceItemsResponse, _abc.Awaitable[_source_service_pb2.ListSourceItemsResponse]]:
-        """Lists the items of a source, newest first unless ordered otherwise."""
-
-    @_abc_1.abstractmethod
-    def RetrySourceItem(
-        self,
-        request: _source_service_pb2.RetrySourceItemRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_source_pb2.SourceItem, _abc.Awaitable[_source_pb2.SourceItem]]:
-        """Takes an item that failed once more; any other stays as it is."""
+    ) -> _typing.Union[_source_pb2.Source, _abc.Awaitable[_source_pb2.Source]]:
+        """Takes a notification of an object store, as S3, stores that speak its language and EventBridge send them: when it
+        tells of an object below the prefix, the source is looked at now.
+        """
 
 def add_SourceServiceServicer_to_server(servicer: SourceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

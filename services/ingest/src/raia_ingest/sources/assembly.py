@@ -1,6 +1,6 @@
 """Composes the room of watched sources."""
 
-from raia.ingest.v1 import source_service_pb2
+from raia.ingest.v1 import source_item_service_pb2, source_service_pb2
 from raia_kit.server import Servicer
 
 from raia_ingest.ground import Ground, Room
@@ -10,7 +10,7 @@ from raia_ingest.sources.looking import Looking
 from raia_ingest.sources.places import Places
 from raia_ingest.sources.repository import SourceRepository
 from raia_ingest.sources.service import SourceService
-from raia_ingest.sources.servicer import SourceServicer
+from raia_ingest.sources.servicer import SourceItemServicer, SourceServicer
 from raia_ingest.sources.taking import Taking
 
 
@@ -28,7 +28,11 @@ def assemble(ground: Ground) -> Room:
         access=ground.runtime.access,
     )
     described = source_service_pb2.DESCRIPTOR.services_by_name["SourceService"]
+    items_described = source_item_service_pb2.DESCRIPTOR.services_by_name["SourceItemService"]
     return Room(
-        servicers=[Servicer(described, SourceServicer(service))],
+        servicers=[
+            Servicer(described, SourceServicer(service)),
+            Servicer(items_described, SourceItemServicer(service)),
+        ],
         guards={"source": SourceGuard(sources), "source_item": SourceItemGuard(items)},
     )

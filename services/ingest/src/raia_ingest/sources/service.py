@@ -1,6 +1,7 @@
 """Use cases of watched sources: make, list, change, start, stop, look now, and take again what failed."""
 
 from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from raia_kit.access import AccessIndex
@@ -15,6 +16,7 @@ from raia_ingest.sources import faults
 from raia_ingest.sources.domain import FAILED, GONE, Item, Source, SourceSpec
 from raia_ingest.sources.items import ItemRepository
 from raia_ingest.sources.looking import Looking
+from raia_ingest.sources.notifications import concerns
 from raia_ingest.sources.places import Places
 from raia_ingest.sources.repository import SourceRepository
 from raia_ingest.sources.taking import Taking
@@ -137,6 +139,13 @@ class SourceService:
         if not source.enabled:
             raise faults.source_stopped()
         self._looking.at_once(unit, source)
+        return self.get(unit, source_id)
+
+    def notify(self, unit: UnitOfWork, source_id: UUID, event: Mapping[str, Any]) -> Source:
+        """Has a source looked at now if a notification tells of an object below its prefix; a stopped one is not."""
+        source = self._locked(unit, source_id)
+        if source.enabled and concerns(source.spec.place.get("url", ""), event):
+            self._looking.at_once(unit, source)
         return self.get(unit, source_id)
 
     def items(self, unit: UnitOfWork, source_id: UUID, request: ListRequest) -> tuple[list[Item], str]:

@@ -1,10 +1,18 @@
-"""The rpcs of SourceService."""
+"""The rpcs of SourceService and SourceItemService."""
 
+from typing import Any
 from uuid import UUID
 
 import grpc
 from google.protobuf import empty_pb2
-from raia.ingest.v1 import source_pb2, source_service_pb2, source_service_pb2_grpc
+from google.protobuf.json_format import MessageToDict
+from raia.ingest.v1 import (
+    source_item_service_pb2,
+    source_item_service_pb2_grpc,
+    source_pb2,
+    source_service_pb2,
+    source_service_pb2_grpc,
+)
 from raia_kit.context import current_call, current_unit
 
 from raia_ingest.sources.converters import (
@@ -19,7 +27,7 @@ from raia_ingest.sources.service import SourceService
 
 
 class SourceServicer(source_service_pb2_grpc.SourceServiceServicer):
-    """Watched sources, and what they have seen."""
+    """Watched sources."""
 
     def __init__(self, sources: SourceService) -> None:
         self._sources = sources
@@ -86,17 +94,31 @@ class SourceServicer(source_service_pb2_grpc.SourceServiceServicer):
         """Looked at now."""
         return to_proto(self._sources.poll(current_unit(), UUID(request.id)))
 
+    def NotifySource(
+        self, request: source_service_pb2.NotifySourceRequest, _context: grpc.ServicerContext
+    ) -> source_pb2.Source:
+        """Looked at now, if the notification is about it."""
+        event: dict[str, Any] = MessageToDict(request.event)
+        return to_proto(self._sources.notify(current_unit(), UUID(request.id), event))
+
+
+class SourceItemServicer(source_item_service_pb2_grpc.SourceItemServiceServicer):
+    """What sources have seen."""
+
+    def __init__(self, sources: SourceService) -> None:
+        self._sources = sources
+
     def ListSourceItems(
-        self, request: source_service_pb2.ListSourceItemsRequest, _context: grpc.ServicerContext
-    ) -> source_service_pb2.ListSourceItemsResponse:
+        self, request: source_item_service_pb2.ListSourceItemsRequest, _context: grpc.ServicerContext
+    ) -> source_item_service_pb2.ListSourceItemsResponse:
         """A page of items."""
         found, token = self._sources.items(current_unit(), UUID(request.source_id), request)
-        return source_service_pb2.ListSourceItemsResponse(
+        return source_item_service_pb2.ListSourceItemsResponse(
             source_items=[item_to_proto(item) for item in found], next_page_token=token
         )
 
     def RetrySourceItem(
-        self, request: source_service_pb2.RetrySourceItemRequest, _context: grpc.ServicerContext
+        self, request: source_item_service_pb2.RetrySourceItemRequest, _context: grpc.ServicerContext
     ) -> source_pb2.SourceItem:
         """A failed item once more."""
         return item_to_proto(self._sources.retry(current_unit(), UUID(request.id)))

@@ -21,6 +21,7 @@ from raia_workspace.notifications.templates import EVENTS, template_of, told
 TOPICS = (
     "raia.ingest.dataset",
     "raia.ingest.stream",
+    "raia.ingest.source",
     "raia.ml.training_run",
     "raia.ml.model",
     "raia.explain.fairness_report",
