@@ -9,7 +9,7 @@ from raia_ingest.streams.domain import KAFKA
 from raia_ingest.streams.kafka import Means, StreamRef, TopicReader
 from raia_ingest.streams.landing import LandingService
 
-_LOOK_SECONDS = 0.5
+_LOOK_SECONDS = 1.0
 _STOP_SECONDS = 5.0
 
 
