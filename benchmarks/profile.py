@@ -51,7 +51,7 @@ def work():
 }
 PEERS = {
     "ydata-profiling": (
-        ("ydata-profiling",),
+        ("ydata-profiling", "setuptools<81"),
         8.0,
         """
 import warnings; warnings.simplefilter('ignore')
