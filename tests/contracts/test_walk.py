@@ -411,7 +411,7 @@ VALID: dict[str, dict[str, Any]] = {
     "/raia.ingest.v1.RecipeRunService/CreateRecipeBinding": {"dataset_id": UNKNOWN},
     "/raia.ingest.v1.RecipeRunService/DeleteRecipeBinding": {"id": UNKNOWN},
     "/raia.ingest.v1.StreamService/DeliverRecords": {"delivery_id": "walk", "records": [{"a": 1}]},
-    "/raia.ingest.v1.SourceService/NotifySource": {"event": {"Records": []}},
+    "/raia.ingest.v1.SourceItemService/NotifySource": {"event": {"Records": []}},
     "/raia.ml.v1.PredictionService/Predict": {"rows": [{"a": 1}]},
     "/raia.explain.v1.FairnessService/AnalyzeFairness": {"protected_attributes": [{"name": "a"}]},
     "/raia.explain.v1.FairnessService/GetFairnessReport": {"model_id": UNKNOWN},

@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from google.protobuf.json_format import ParseDict
+from google.protobuf.struct_pb2 import Struct
 from raia.ingest.v1 import source_item_service_pb2 as items_pb2
 from raia.ingest.v1 import source_item_service_pb2_grpc, source_pb2, source_service_pb2_grpc
 from raia.ingest.v1 import source_service_pb2 as pb2
@@ -36,6 +38,10 @@ class Client:
     def items(self, source: source_pb2.Source, filter_: str = "") -> list[source_pb2.SourceItem]:
         request = items_pb2.ListSourceItemsRequest(source_id=source.id, filter=filter_, order_by="key", page_size=1000)
         return list(self.item_stub.ListSourceItems(request, metadata=self.headers).source_items)
+
+    def notify(self, source: source_pb2.Source, event: dict[str, Any]) -> source_pb2.Source:
+        request = items_pb2.NotifySourceRequest(id=source.id, event=ParseDict(event, Struct()))
+        return self.item_stub.NotifySource(request, metadata=self.headers)
 
     def retry(self, item: source_pb2.SourceItem) -> source_pb2.SourceItem:
         return self.item_stub.RetrySourceItem(items_pb2.RetrySourceItemRequest(id=item.id), metadata=self.headers)

@@ -7,8 +7,6 @@ import socket
 import grpc
 import obstore
 import pytest
-from google.protobuf.json_format import ParseDict
-from google.protobuf.struct_pb2 import Struct
 from obstore.store import from_url
 from raia.ingest.v1 import source_pb2
 from raia_ingest.sources.domain import wanted
@@ -79,10 +77,9 @@ def test_a_notification_has_the_prefix_looked_at(client, s3_bucket, s3_options):
     outside = from_url(f"s3://{s3_bucket}", config=config, client_options={"allow_http": True})
     obstore.put(outside, "daily/new day.csv", b"x\n1\n")
     record = {"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": s3_bucket}, "object": {"key": "other/x"}}}
-    event = ParseDict({"Records": [record]}, Struct())
-    assert client.call("Notify", source, event=event).polled_at == client.get(source).polled_at
+    assert client.notify(source, {"Records": [record]}).polled_at == client.get(source).polled_at
     record["s3"]["object"]["key"] = "daily/new+day.csv"
-    client.call("Notify", source, event=ParseDict({"Records": [record]}, Struct()))
+    client.notify(source, {"Records": [record]})
     assert [(item.key, item.status) for item in client.ended(source, 1)] == [("new day.csv", "taken")]
 
 

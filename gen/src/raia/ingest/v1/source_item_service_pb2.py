@@ -24,11 +24,12 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from raia.ingest.v1 import source_pb2 as raia_dot_ingest_dot_v1_dot_source__pb2
 from raia.options.v1 import options_pb2 as raia_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(raia/ingest/v1/source_item_service.proto\x12\x0eraia.ingest.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1braia/ingest/v1/source.proto\x1a\x1draia/options/v1/options.proto\"\xa8\x01\n\x16ListSourceItemsRequest\x12\x1b\n\tsource_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12\x1a\n\x08order_by\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\x12\x18\n\x06\x66ilter\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \"d\n\x17ListSourceItemsResponse\x12\x30\n\x0csource_items\x18\x01 \x03(\x0b\x32\x1a.raia.ingest.v1.SourceItem\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"L\n\x16RetrySourceItemRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1c\n\nrequest_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x32\x8d\x03\n\x11SourceItemService\x12\xb6\x01\n\x0fListSourceItems\x12&.raia.ingest.v1.ListSourceItemsRequest\x1a\'.raia.ingest.v1.ListSourceItemsResponse\"R\x90\x02\x01\xea\xe0\x18\"\n\rdatasets.read*\tsource_id2\x06source\x82\xd3\xe4\x93\x02#\x12!/api/v1/sources/{source_id}/items\x12\xbe\x01\n\x0fRetrySourceItem\x12&.raia.ingest.v1.RetrySourceItemRequest\x1a\x1a.raia.ingest.v1.SourceItem\"g\x90\x02\x02\xea\xe0\x18\x36\n\x0esources.manage*\x02id2\x0bsource_item:\x11source_item.retryX\x02\x82\xd3\xe4\x93\x02$\"\x1f/api/v1/source-items/{id}:retry:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(raia/ingest/v1/source_item_service.proto\x12\x0eraia.ingest.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1braia/ingest/v1/source.proto\x1a\x1draia/options/v1/options.proto\"\xa8\x01\n\x16ListSourceItemsRequest\x12\x1b\n\tsource_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12\x1a\n\x08order_by\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\x12\x18\n\x06\x66ilter\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \"d\n\x17ListSourceItemsResponse\x12\x30\n\x0csource_items\x18\x01 \x03(\x0b\x32\x1a.raia.ingest.v1.SourceItem\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"L\n\x16RetrySourceItemRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1c\n\nrequest_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\"y\n\x13NotifySourceRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12.\n\x05\x65vent\x18\x02 \x01(\x0b\x32\x17.google.protobuf.StructB\x06\xbaH\x03\xc8\x01\x01\x12\x1c\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x32\xb9\x04\n\x11SourceItemService\x12\xb6\x01\n\x0fListSourceItems\x12&.raia.ingest.v1.ListSourceItemsRequest\x1a\'.raia.ingest.v1.ListSourceItemsResponse\"R\x90\x02\x01\xea\xe0\x18\"\n\rdatasets.read*\tsource_id2\x06source\x82\xd3\xe4\x93\x02#\x12!/api/v1/sources/{source_id}/items\x12\xbe\x01\n\x0fRetrySourceItem\x12&.raia.ingest.v1.RetrySourceItemRequest\x1a\x1a.raia.ingest.v1.SourceItem\"g\x90\x02\x02\xea\xe0\x18\x36\n\x0esources.manage*\x02id2\x0bsource_item:\x11source_item.retryX\x02\x82\xd3\xe4\x93\x02$\"\x1f/api/v1/source-items/{id}:retry:\x01*\x12\xa9\x01\n\x0cNotifySource\x12#.raia.ingest.v1.NotifySourceRequest\x1a\x16.raia.ingest.v1.Source\"\\\x90\x02\x02\xea\xe0\x18+\n\x0esources.manage*\x02id2\x06source:\rsource.notify\x82\xd3\xe4\x93\x02$\"\x1b/api/v1/sources/{id}:notify:\x05\x65ventb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,16 +50,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RETRYSOURCEITEMREQUEST'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_RETRYSOURCEITEMREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_RETRYSOURCEITEMREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\030\377\001'
+  _globals['_NOTIFYSOURCEREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_NOTIFYSOURCEREQUEST'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_NOTIFYSOURCEREQUEST'].fields_by_name['event']._loaded_options = None
+  _globals['_NOTIFYSOURCEREQUEST'].fields_by_name['event']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_NOTIFYSOURCEREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_NOTIFYSOURCEREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\030\377\001'
   _globals['_SOURCEITEMSERVICE'].methods_by_name['ListSourceItems']._loaded_options = None
   _globals['_SOURCEITEMSERVICE'].methods_by_name['ListSourceItems']._serialized_options = b'\220\002\001\352\340\030\"\n\rdatasets.read*\tsource_id2\006source\202\323\344\223\002#\022!/api/v1/sources/{source_id}/items'
   _globals['_SOURCEITEMSERVICE'].methods_by_name['RetrySourceItem']._loaded_options = None
   _globals['_SOURCEITEMSERVICE'].methods_by_name['RetrySourceItem']._serialized_options = b'\220\002\002\352\340\0306\n\016sources.manage*\002id2\013source_item:\021source_item.retryX\002\202\323\344\223\002$\"\037/api/v1/source-items/{id}:retry:\001*'
-  _globals['_LISTSOURCEITEMSREQUEST']._serialized_start=180
-  _globals['_LISTSOURCEITEMSREQUEST']._serialized_end=348
-  _globals['_LISTSOURCEITEMSRESPONSE']._serialized_start=350
-  _globals['_LISTSOURCEITEMSRESPONSE']._serialized_end=450
-  _globals['_RETRYSOURCEITEMREQUEST']._serialized_start=452
-  _globals['_RETRYSOURCEITEMREQUEST']._serialized_end=528
-  _globals['_SOURCEITEMSERVICE']._serialized_start=531
-  _globals['_SOURCEITEMSERVICE']._serialized_end=928
+  _globals['_SOURCEITEMSERVICE'].methods_by_name['NotifySource']._loaded_options = None
+  _globals['_SOURCEITEMSERVICE'].methods_by_name['NotifySource']._serialized_options = b'\220\002\002\352\340\030+\n\016sources.manage*\002id2\006source:\rsource.notify\202\323\344\223\002$\"\033/api/v1/sources/{id}:notify:\005event'
+  _globals['_LISTSOURCEITEMSREQUEST']._serialized_start=210
+  _globals['_LISTSOURCEITEMSREQUEST']._serialized_end=378
+  _globals['_LISTSOURCEITEMSRESPONSE']._serialized_start=380
+  _globals['_LISTSOURCEITEMSRESPONSE']._serialized_end=480
+  _globals['_RETRYSOURCEITEMREQUEST']._serialized_start=482
+  _globals['_RETRYSOURCEITEMREQUEST']._serialized_end=558
+  _globals['_NOTIFYSOURCEREQUEST']._serialized_start=560
+  _globals['_NOTIFYSOURCEREQUEST']._serialized_end=681
+  _globals['_SOURCEITEMSERVICE']._serialized_start=684
+  _globals['_SOURCEITEMSERVICE']._serialized_end=1253
 # @@protoc_insertion_point(module_scope)

@@ -27,7 +27,7 @@ if _version_not_supported:
 
 
 class SourceItemServiceStub:
-    """The items of watched sources.
+    """The items of watched sources, and notifications of new ones.
     """
 
     def __init__(self, channel):
@@ -46,10 +46,15 @@ class SourceItemServiceStub:
                 request_serializer=raia_dot_ingest_dot_v1_dot_source__item__service__pb2.RetrySourceItemRequest.SerializeToString,
                 response_deserializer=raia_dot_ingest_dot_v1_dot_source__pb2.SourceItem.FromString,
                 _registered_method=True)
+        self.NotifySource = channel.unary_unary(
+                '/raia.ingest.v1.SourceItemService/NotifySource',
+                request_serializer=raia_dot_ingest_dot_v1_dot_source__item__service__pb2.NotifySourceRequest.SerializeToString,
+                response_deserializer=raia_dot_ingest_dot_v1_dot_source__pb2.Source.FromString,
+                _registered_method=True)
 
 
 class SourceItemServiceServicer:
-    """The items of watched sources.
+    """The items of watched sources, and notifications of new ones.
     """
 
     def ListSourceItems(self, request, context):
@@ -61,6 +66,14 @@ class SourceItemServiceServicer:
 
     def RetrySourceItem(self, request, context):
         """Takes an item that failed once more; any other stays as it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def NotifySource(self, request, context):
+        """Takes a notification of an object store, as S3, stores that speak its language and EventBridge send them: when it
+        tells of an object below the prefix, the source is looked at now.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -79,6 +92,11 @@ def add_SourceItemServiceServicer_to_server(servicer, server):
                     request_deserializer=raia_dot_ingest_dot_v1_dot_source__item__service__pb2.RetrySourceItemRequest.FromString,
                     response_serializer=raia_dot_ingest_dot_v1_dot_source__pb2.SourceItem.SerializeToString,
             ),
+            'NotifySource': grpc.unary_unary_rpc_method_handler(
+                    servicer.NotifySource,
+                    request_deserializer=raia_dot_ingest_dot_v1_dot_source__item__service__pb2.NotifySourceRequest.FromString,
+                    response_serializer=raia_dot_ingest_dot_v1_dot_source__pb2.Source.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'raia.ingest.v1.SourceItemService', rpc_method_handlers)
@@ -88,7 +106,7 @@ def add_SourceItemServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class SourceItemService:
-    """The items of watched sources.
+    """The items of watched sources, and notifications of new ones.
     """
 
     @staticmethod
@@ -135,6 +153,33 @@ class SourceItemService:
             '/raia.ingest.v1.SourceItemService/RetrySourceItem',
             raia_dot_ingest_dot_v1_dot_source__item__service__pb2.RetrySourceItemRequest.SerializeToString,
             raia_dot_ingest_dot_v1_dot_source__pb2.SourceItem.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def NotifySource(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/raia.ingest.v1.SourceItemService/NotifySource',
+            raia_dot_ingest_dot_v1_dot_source__item__service__pb2.NotifySourceRequest.SerializeToString,
+            raia_dot_ingest_dot_v1_dot_source__pb2.Source.FromString,
             options,
             channel_credentials,
             insecure,

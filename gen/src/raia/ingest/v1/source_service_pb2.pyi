@@ -7,7 +7,6 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
-from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf.internal import containers as _containers
 from raia.ingest.v1 import source_pb2 as _source_pb2
 import builtins as _builtins
@@ -440,37 +439,3 @@ class PollSourceRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PollSourceRequest: _TypeAlias = PollSourceRequest  # noqa: Y015
-
-@_typing.final
-class NotifySourceRequest(_message.Message):
-    """Brings a notification."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    ID_FIELD_NUMBER: _builtins.int
-    EVENT_FIELD_NUMBER: _builtins.int
-    REQUEST_ID_FIELD_NUMBER: _builtins.int
-    id: _builtins.str
-    """The source."""
-    request_id: _builtins.str
-    """A key chosen by the caller: a repeated call with the same key is done once."""
-    @_builtins.property
-    def event(self) -> _struct_pb2.Struct:
-        """The notification: {"Records": [{"s3": {"bucket": {"name": …}, "object": {"key": …}}}]}, or EventBridge's form
-        {"detail": {"bucket": {"name": …}, "object": {"key": …}}}.
-        """
-
-    def __init__(
-        self,
-        *,
-        id: _builtins.str = ...,
-        event: _struct_pb2.Struct | None = ...,
-        request_id: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "id", b"id", "request_id", b"request_id"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___NotifySourceRequest: _TypeAlias = NotifySourceRequest  # noqa: Y015

@@ -77,11 +77,6 @@ class SourceServiceStub:
                 request_serializer=raia_dot_ingest_dot_v1_dot_source__service__pb2.PollSourceRequest.SerializeToString,
                 response_deserializer=raia_dot_ingest_dot_v1_dot_source__pb2.Source.FromString,
                 _registered_method=True)
-        self.NotifySource = channel.unary_unary(
-                '/raia.ingest.v1.SourceService/NotifySource',
-                request_serializer=raia_dot_ingest_dot_v1_dot_source__service__pb2.NotifySourceRequest.SerializeToString,
-                response_deserializer=raia_dot_ingest_dot_v1_dot_source__pb2.Source.FromString,
-                _registered_method=True)
 
 
 class SourceServiceServicer:
@@ -144,14 +139,6 @@ class SourceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def NotifySource(self, request, context):
-        """Takes a notification of an object store, as S3, stores that speak its language and EventBridge send them: when it
-        tells of an object below the prefix, the source is looked at now.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
 
 def add_SourceServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -193,11 +180,6 @@ def add_SourceServiceServicer_to_server(servicer, server):
             'PollSource': grpc.unary_unary_rpc_method_handler(
                     servicer.PollSource,
                     request_deserializer=raia_dot_ingest_dot_v1_dot_source__service__pb2.PollSourceRequest.FromString,
-                    response_serializer=raia_dot_ingest_dot_v1_dot_source__pb2.Source.SerializeToString,
-            ),
-            'NotifySource': grpc.unary_unary_rpc_method_handler(
-                    servicer.NotifySource,
-                    request_deserializer=raia_dot_ingest_dot_v1_dot_source__service__pb2.NotifySourceRequest.FromString,
                     response_serializer=raia_dot_ingest_dot_v1_dot_source__pb2.Source.SerializeToString,
             ),
     }
@@ -417,33 +399,6 @@ class SourceService:
             target,
             '/raia.ingest.v1.SourceService/PollSource',
             raia_dot_ingest_dot_v1_dot_source__service__pb2.PollSourceRequest.SerializeToString,
-            raia_dot_ingest_dot_v1_dot_source__pb2.Source.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def NotifySource(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/raia.ingest.v1.SourceService/NotifySource',
-            raia_dot_ingest_dot_v1_dot_source__service__pb2.NotifySourceRequest.SerializeToString,
             raia_dot_ingest_dot_v1_dot_source__pb2.Source.FromString,
             options,
             channel_credentials,

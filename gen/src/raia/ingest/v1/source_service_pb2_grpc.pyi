@@ -51,10 +51,6 @@ class SourceServiceStub:
     """Stops looking at a source; items that are about to be taken still are."""
     PollSource: _grpc.UnaryUnaryMultiCallable[_source_service_pb2.PollSourceRequest, _source_pb2.Source]
     """Looks at a source now instead of when it is due."""
-    NotifySource: _grpc.UnaryUnaryMultiCallable[_source_service_pb2.NotifySourceRequest, _source_pb2.Source]
-    """Takes a notification of an object store, as S3, stores that speak its language and EventBridge send them: when it
-    tells of an object below the prefix, the source is looked at now.
-    """
 
 @_typing.type_check_only
 class SourceServiceAsyncStub(SourceServiceStub):
@@ -77,10 +73,6 @@ class SourceServiceAsyncStub(SourceServiceStub):
     """Stops looking at a source; items that are about to be taken still are."""
     PollSource: _aio.UnaryUnaryMultiCallable[_source_service_pb2.PollSourceRequest, _source_pb2.Source]  # type: ignore[assignment]
     """Looks at a source now instead of when it is due."""
-    NotifySource: _aio.UnaryUnaryMultiCallable[_source_service_pb2.NotifySourceRequest, _source_pb2.Source]  # type: ignore[assignment]
-    """Takes a notification of an object store, as S3, stores that speak its language and EventBridge send them: when it
-    tells of an object below the prefix, the source is looked at now.
-    """
 
 class SourceServiceServicer(metaclass=_abc_1.ABCMeta):
     """Watched sources."""
@@ -148,15 +140,5 @@ class SourceServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_source_pb2.Source, _abc.Awaitable[_source_pb2.Source]]:
         """Looks at a source now instead of when it is due."""
-
-    @_abc_1.abstractmethod
-    def NotifySource(
-        self,
-        request: _source_service_pb2.NotifySourceRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_source_pb2.Source, _abc.Awaitable[_source_pb2.Source]]:
-        """Takes a notification of an object store, as S3, stores that speak its language and EventBridge send them: when it
-        tells of an object below the prefix, the source is looked at now.
-        """
 
 def add_SourceServiceServicer_to_server(servicer: SourceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

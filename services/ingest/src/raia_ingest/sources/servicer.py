@@ -94,13 +94,6 @@ class SourceServicer(source_service_pb2_grpc.SourceServiceServicer):
         """Looked at now."""
         return to_proto(self._sources.poll(current_unit(), UUID(request.id)))
 
-    def NotifySource(
-        self, request: source_service_pb2.NotifySourceRequest, _context: grpc.ServicerContext
-    ) -> source_pb2.Source:
-        """Looked at now, if the notification is about it."""
-        event: dict[str, Any] = MessageToDict(request.event)
-        return to_proto(self._sources.notify(current_unit(), UUID(request.id), event))
-
 
 class SourceItemServicer(source_item_service_pb2_grpc.SourceItemServiceServicer):
     """What sources have seen."""
@@ -122,3 +115,10 @@ class SourceItemServicer(source_item_service_pb2_grpc.SourceItemServiceServicer)
     ) -> source_pb2.SourceItem:
         """A failed item once more."""
         return item_to_proto(self._sources.retry(current_unit(), UUID(request.id)))
+
+    def NotifySource(
+        self, request: source_item_service_pb2.NotifySourceRequest, _context: grpc.ServicerContext
+    ) -> source_pb2.Source:
+        """Looked at now, if the notification is about it."""
+        event: dict[str, Any] = MessageToDict(request.event)
+        return to_proto(self._sources.notify(current_unit(), UUID(request.id), event))
