@@ -395,6 +395,7 @@ def test_absent_and_foreign_resources_look_the_same(
 
 
 VALID: dict[str, dict[str, Any]] = {
+    "/raia.ingest.v1.RetentionService/ArchiveDatasetVersion": {"version": 1},
     "/raia.ingest.v1.ChartService/DrawDatasetChart": {"type": "bar", "columns": ["a"]},
     "/raia.ingest.v1.QualityRuleService/CreateQualityRule": {"check": {"not_null": {"columns": ["a"]}}},
     "/raia.ingest.v1.QualityRuleSetService/ImportQualityRules": {"content": "rules: []"},

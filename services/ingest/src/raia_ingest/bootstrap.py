@@ -29,6 +29,7 @@ from raia_ingest.quality_rules import assembly as quality
 from raia_ingest.recipe_runs import assembly as recipe_runs
 from raia_ingest.recipes import assembly as recipes
 from raia_ingest.reports import assembly as reports
+from raia_ingest.retention import assembly as retention
 from raia_ingest.rows import assembly as rows
 from raia_ingest.scratch import clear_scratch
 from raia_ingest.settings import IngestSettings
@@ -51,6 +52,7 @@ ROOMS = (
     recipe_runs,
     recipes,
     reports,
+    retention,
     rows,
     version_diffs,
     sources,

@@ -307,3 +307,14 @@ def dataset_name_taken(name: str) -> DatasetNameTaken:
         reason="DATASET_NAME_TAKEN",
         metadata={"name": name},
     )
+
+
+class VersionKept(FailedPrecondition):
+    """The version cannot be archived."""
+
+    domain = DOMAIN
+
+
+def version_kept(version: int, why: str) -> VersionKept:
+    """The version is needed."""
+    return VersionKept(f"version {version} is kept: {why}", reason="VERSION_KEPT", metadata={"version": str(version)})

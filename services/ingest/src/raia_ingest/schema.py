@@ -42,5 +42,6 @@ TENANT_TABLES = (
     "stream_delivery",
     "stream_rejection",
     "stream_minute",
+    "retention_policy",
 )
 """Tables under row security; beside the kit's, there are no others."""

@@ -50,6 +50,7 @@ class Dataset(_message.Message):
     QUALITY_GATE_FIELD_NUMBER: _builtins.int
     QUALITY_GATE_REASON_FIELD_NUMBER: _builtins.int
     TAGS_FIELD_NUMBER: _builtins.int
+    ARCHIVE_FIELD_NUMBER: _builtins.int
     REPAIRED_ROW_COUNT_FIELD_NUMBER: _builtins.int
     PARTS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
@@ -75,7 +76,7 @@ class Dataset(_message.Message):
     etag: _builtins.str
     """Changes with every change; send it back to guard against concurrent edits."""
     status: _builtins.str
-    """"processing" while the file is being read, "ready", or "failed"."""
+    """"processing" while the file is being read, "ready", "failed", or "archived"."""
     error: _builtins.str
     """Why reading failed and what to do, when status is "failed"."""
     version: _builtins.int
@@ -122,6 +123,12 @@ class Dataset(_message.Message):
         """What people tagged it with, in alphabetical order; a filter finds those with a tag by 'tags : "claims"'."""
 
     @_builtins.property
+    def archive(self) -> _struct_pb2.Struct:
+        """What is left of a version whose status is "archived": when and why its file and rows were deleted ("archived_at",
+        "reason", "forced", "by"), their digests and sizes.
+        """
+
+    @_builtins.property
     def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___FilePart]:
         """The tables that the file holds, when it may hold several: sheets, members of an archive, arrays, elements. Unset in
         lists.
@@ -154,12 +161,13 @@ class Dataset(_message.Message):
         quality_gate: _builtins.str = ...,
         quality_gate_reason: _builtins.str = ...,
         tags: _abc.Iterable[_builtins.str] | None = ...,
+        archive: _struct_pb2.Struct | None = ...,
         repaired_row_count: _builtins.int = ...,
         parts: _abc.Iterable[Global___FilePart] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_quality_score", b"_quality_score", "created_at", b"created_at", "origin", b"origin", "quality_score", b"quality_score", "schema_info", b"schema_info", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_quality_score", b"_quality_score", "archive", b"archive", "created_at", b"created_at", "origin", b"origin", "quality_score", b"quality_score", "schema_info", b"schema_info", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quality_score", b"_quality_score", "column_count", b"column_count", "created_at", b"created_at", "description", b"description", "error", b"error", "etag", b"etag", "file_size", b"file_size", "file_type", b"file_type", "filename", b"filename", "id", b"id", "name", b"name", "origin", b"origin", "parts", b"parts", "project_id", b"project_id", "quality_gate", b"quality_gate", "quality_gate_reason", b"quality_gate_reason", "quality_score", b"quality_score", "rejected_row_count", b"rejected_row_count", "repaired_row_count", b"repaired_row_count", "row_count", b"row_count", "schema_info", b"schema_info", "sha256", b"sha256", "status", b"status", "tags", b"tags", "updated_at", b"updated_at", "uploaded_by", b"uploaded_by", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quality_score", b"_quality_score", "archive", b"archive", "column_count", b"column_count", "created_at", b"created_at", "description", b"description", "error", b"error", "etag", b"etag", "file_size", b"file_size", "file_type", b"file_type", "filename", b"filename", "id", b"id", "name", b"name", "origin", b"origin", "parts", b"parts", "project_id", b"project_id", "quality_gate", b"quality_gate", "quality_gate_reason", b"quality_gate_reason", "quality_score", b"quality_score", "rejected_row_count", b"rejected_row_count", "repaired_row_count", b"repaired_row_count", "row_count", b"row_count", "schema_info", b"schema_info", "sha256", b"sha256", "status", b"status", "tags", b"tags", "updated_at", b"updated_at", "uploaded_by", b"uploaded_by", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__quality_score: _TypeAlias = _typing.Literal["quality_score"]  # noqa: Y015
     _WhichOneofArgType__quality_score: _TypeAlias = _typing.Literal["_quality_score", b"_quality_score"]  # noqa: Y015

@@ -232,6 +232,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """A delivery with other records came under this id before.
     Example: {"reason": "DELIVERY_ID_REUSED", "domain": "raia.ingest", "metadata": {"delivery_id": "d-1"}}
     """
+    ERROR_REASON_VERSION_KEPT: _ErrorReason.ValueType  # 93
+    """The version cannot be archived: the dataset shows it, or models or reports refer to it.
+    Example: {"reason": "VERSION_KEPT", "domain": "raia.ingest", "metadata": {"version": "3"}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons in ErrorInfo of ingest's errors, domain "raia.ingest"; on the wire without the prefix. Those that every
@@ -447,5 +451,9 @@ Example: {"reason": "STREAM_NOT_WEBHOOK", "domain": "raia.ingest", "metadata": {
 ERROR_REASON_DELIVERY_ID_REUSED: ErrorReason.ValueType  # 100
 """A delivery with other records came under this id before.
 Example: {"reason": "DELIVERY_ID_REUSED", "domain": "raia.ingest", "metadata": {"delivery_id": "d-1"}}
+"""
+ERROR_REASON_VERSION_KEPT: ErrorReason.ValueType  # 93
+"""The version cannot be archived: the dataset shows it, or models or reports refer to it.
+Example: {"reason": "VERSION_KEPT", "domain": "raia.ingest", "metadata": {"version": "3"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -35,6 +35,8 @@ def to_proto(dataset: Dataset, *, schema: bool = True) -> dataset_pb2.Dataset:
     message.created_at.FromDatetime(dataset.created_at)
     message.updated_at.FromDatetime(dataset.updated_at)
     ParseDict(dict(version.origin), message.origin)
+    if version.archive is not None:
+        ParseDict(dict(version.archive), message.archive)
     if schema and version.schema_info is not None:
         parts = version.schema_info.get("parts", [])
         message.parts.extend(dataset_pb2.FilePart(**part) for part in parts)

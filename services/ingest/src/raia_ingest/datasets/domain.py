@@ -12,6 +12,8 @@ from raia_ingest.errors import NotReady, Quarantined
 PROCESSING = "processing"
 READY = "ready"
 FAILED = "failed"
+ARCHIVED = "archived"
+"""Its file and rows were deleted; what it was like is still known."""
 CHECKING = "checking"
 QUARANTINED = "quarantined"
 
@@ -75,6 +77,8 @@ class Version:
     created_by: UUID | None = None
     created_at: datetime | None = None
     finished_at: datetime | None = None
+    archive: Mapping[str, Any] | None = None
+    """The receipt of an archived version."""
     quality_gate: str = ""
     """"checking", "passed", "quarantined" or "released"; empty where no rule keeps versions back."""
     quality_gate_reason: str = ""
@@ -118,6 +122,11 @@ class Version:
                 reason="DATASET_QUARANTINED",
                 metadata={"version": str(self.number)},
             )
+
+    def require_file(self, dataset_id: UUID) -> None:
+        """Raises ``NotReady`` unless the file is there as it came."""
+        if self.status == ARCHIVED:
+            self.require_ready(dataset_id)
 
     def require_ready(self, dataset_id: UUID) -> None:
         """Raises ``NotReady`` unless the rows are there."""

@@ -14,7 +14,7 @@ from sqlalchemy import Row, Select, and_, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from raia_ingest.datasets.descriptions import described
-from raia_ingest.datasets.domain import FAILED, PROCESSING, READY, Dataset, ReadOutcome, Upload, Version
+from raia_ingest.datasets.domain import ARCHIVED, FAILED, PROCESSING, READY, Dataset, ReadOutcome, Upload, Version
 from raia_ingest.datasets.tables import dataset, dataset_version
 
 _SHOWN = and_(
@@ -216,7 +216,8 @@ class DatasetRepository:
             dataset,
             and_(dataset.c.org_id == dataset_version.c.org_id, dataset.c.id == dataset_version.c.dataset_id),
         )
-        return int(unit.session.execute(query.where(dataset.c.deleted_at.is_(None))).scalar_one())
+        there = query.where(dataset.c.deleted_at.is_(None), dataset_version.c.status != ARCHIVED)
+        return int(unit.session.execute(there).scalar_one())
 
     def is_referenced(self, unit: UnitOfWork, key: str) -> bool:
         """Whether a version of the organisation refers to an object."""
@@ -271,7 +272,7 @@ _VERSION_COLUMNS = tuple(
     for name in (
         "version", "status", "error", "filename", "file_type", "file_size", "sha256", "object_key", "job_id",
         "row_count", "column_count", "rejected_row_count", "schema_info", "stored_key", "stored_sha256", "stored_bytes",
-        "origin", "repaired_row_count", "ledger_key", "read_options", "finished_at",
+        "origin", "repaired_row_count", "ledger_key", "archive", "read_options", "finished_at",
         "quality_gate", "quality_gate_reason", "quality_score",
     )
 )  # fmt: skip
@@ -317,6 +318,7 @@ def _dataset(row: Row[Any]) -> Dataset:
         origin=row.origin,
         repaired_row_count=row.repaired_row_count,
         ledger_key=row.ledger_key,
+        archive=row.archive,
         read_options=row.read_options,
         created_by=row.version_created_by,
         created_at=row.version_created_at,

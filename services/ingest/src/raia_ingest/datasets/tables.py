@@ -58,6 +58,7 @@ dataset_version = Table(
     Column("rejected_row_count", BigInteger, nullable=False, server_default="0"),
     Column("repaired_row_count", BigInteger, nullable=False, server_default="0"),
     Column("ledger_key", Text),
+    Column("archive", JSONB(none_as_null=True)),
     Column("read_options", JSONB, nullable=False, server_default="{}"),
     Column("schema_info", JSONB(none_as_null=True)),
     Column("stored_key", Text),

@@ -125,6 +125,7 @@ class VersionService:
     def file(self, call: Call, dataset_id: UUID, number: int, wanted: str) -> FileOnItsWay:
         """A version's file as it came, or the range that ``wanted`` (a Range header) names; raises ``NotFound``."""
         version = self._find(call, dataset_id, number).version
+        version.require_file(dataset_id)
         start, end = span_of(wanted, version.file_size)
         pieces = self._objects.stream(version.object_key, start=start, end=end)
         return FileOnItsWay(version.filename, version.sha256, version.file_size, start, end, pieces)
@@ -135,6 +136,7 @@ class VersionService:
         Raises ``FailedPrecondition`` (SIGNING_UNAVAILABLE) where the store cannot sign.
         """
         version = self._find(call, dataset_id, number).version
+        version.require_file(dataset_id)
         lasts = timedelta(seconds=self._signed_seconds)
         url = self._objects.sign(version.object_key, lasts)
         if url is None:
@@ -150,6 +152,7 @@ class VersionService:
         dataset = self._datasets.find(unit, dataset_id, request.version)
         if dataset is None:
             raise missing(dataset_id, request.version)
+        dataset.version.require_file(dataset_id)
         parts = (dataset.version.schema_info or {}).get("parts", [])
         tables = [part["name"] for part in parts if part["table"]]
         known = [name for name in tables if request.part == name or request.part.startswith(f"{name}#")]

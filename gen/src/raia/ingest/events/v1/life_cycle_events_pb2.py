@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-raia/ingest/events/v1/life_cycle_events.proto\x12\x15raia.ingest.events.v1\"\x82\x01\n\x10VersionsCompared\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x14\n\x0c\x62\x61se_version\x18\x03 \x01(\x05\x12\x0f\n\x07\x64iff_id\x18\x04 \x01(\t\x12\x0e\n\x06status\x18\x05 \x01(\t\x12\x12\n\nproject_id\x18\x06 \x01(\t\"^\n\x0e\x44\x61tasetUpdated\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x16\n\x0e\x63hanged_fields\x18\x03 \x03(\t\x12\x12\n\nproject_id\x18\x04 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-raia/ingest/events/v1/life_cycle_events.proto\x12\x15raia.ingest.events.v1\"\x82\x01\n\x10VersionsCompared\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x14\n\x0c\x62\x61se_version\x18\x03 \x01(\x05\x12\x0f\n\x07\x64iff_id\x18\x04 \x01(\t\x12\x0e\n\x06status\x18\x05 \x01(\t\x12\x12\n\nproject_id\x18\x06 \x01(\t\"^\n\x0e\x44\x61tasetUpdated\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x16\n\x0e\x63hanged_fields\x18\x03 \x03(\t\x12\x12\n\nproject_id\x18\x04 \x01(\t\"o\n\x16\x44\x61tasetVersionArchived\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x12\n\nproject_id\x18\x05 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,4 +35,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VERSIONSCOMPARED']._serialized_end=203
   _globals['_DATASETUPDATED']._serialized_start=205
   _globals['_DATASETUPDATED']._serialized_end=299
+  _globals['_DATASETVERSIONARCHIVED']._serialized_start=301
+  _globals['_DATASETVERSIONARCHIVED']._serialized_end=412
 # @@protoc_insertion_point(module_scope)

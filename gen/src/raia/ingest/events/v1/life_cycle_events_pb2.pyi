@@ -95,3 +95,41 @@ class DatasetUpdated(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DatasetUpdated: _TypeAlias = DatasetUpdated  # noqa: Y015
+
+@_typing.final
+class DatasetVersionArchived(_message.Message):
+    """A version's file and rows were deleted; what it was like is still known."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    PROJECT_ID_FIELD_NUMBER: _builtins.int
+    dataset_id: _builtins.str
+    """The dataset."""
+    version: _builtins.int
+    """The version."""
+    name: _builtins.str
+    """The dataset's name."""
+    reason: _builtins.str
+    """Why."""
+    project_id: _builtins.str
+    """The project it belongs to; empty for none."""
+    def __init__(
+        self,
+        *,
+        dataset_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+        name: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        project_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_id", b"dataset_id", "name", b"name", "project_id", b"project_id", "reason", b"reason", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DatasetVersionArchived: _TypeAlias = DatasetVersionArchived  # noqa: Y015

@@ -1,0 +1,1 @@
+"""How long versions of datasets keep their bytes."""
