@@ -7,8 +7,8 @@
 A restriction is a field, one of ``= != < <= > >= :`` and a value: a quoted string, or a bare word for numbers,
 ``true``, ``false``, timestamps (RFC 3339; a date is its midnight in UTC) and ``null``. ``:`` is "contains, whatever the
 case" on text, "has this one" on a list of texts, and "equals" otherwise; ``field:*`` is "has a value". As in AIP-160,
-OR binds closer than AND. Fields are those that the contract marks filterable; ``order_by`` takes those marked orderable:
-``created_at desc, name``. Names that are no plain words, as columns of data may have, stand in backquotes.
+OR binds closer than AND. Fields are those that the contract marks filterable; ``order_by`` takes those marked
+orderable: ``created_at desc, name``. Names that are no plain words, as columns of data may have, stand in backquotes.
 """
 
 import operator

@@ -1,6 +1,5 @@
 """Files of the tenants: content-addressed objects in a local folder, S3, GCS or Azure, never held whole in memory."""
 
-import hashlib
 import logging
 import os
 import queue
@@ -22,6 +21,7 @@ from obstore.store import AzureStore, GCSStore, LocalStore, S3Store, from_url
 
 from raia_kit.errors import InvalidArgument, NotFound, OutOfRange, RaiaError, ResourceExhausted, Unavailable
 from raia_kit.ids import new_id
+from raia_kit.object_intake import Incoming
 
 _LOG = logging.getLogger(__name__)
 _KEY = re.compile(r"org/[0-9a-f-]{36}/sha256/[0-9a-f]{2}/[0-9a-f]{64}")
@@ -89,7 +89,7 @@ class ObjectStore:
         Raises ``InvalidArgument`` (``PAYLOAD_TOO_LARGE``, ``DIGEST_MISMATCH``), ``ResourceExhausted``
         (``STORAGE_FULL``), and whatever ``chunks`` raises.
         """
-        incoming = _Incoming(chunks, max_bytes)
+        incoming = Incoming(chunks, max_bytes)
         temporary = f"tmp/{new_id()}"
         try:
             self._upload(temporary, incoming)
@@ -282,28 +282,6 @@ class ObjectStore:
             ends = ((start, min(start + _PART_BYTES, size)) for start in range(0, size, _PART_BYTES))
             self._upload(key, (bytes(obstore.get_range(self._store, temporary, start=a, end=b)) for a, b in ends))
             obstore.delete(self._store, temporary)
-
-
-class _Incoming:
-    """Passes chunks on while it counts and digests them."""
-
-    def __init__(self, chunks: Iterable[bytes], max_bytes: int) -> None:
-        self.digest = hashlib.sha256()
-        self.size = 0
-        self._chunks, self._max_bytes = chunks, max_bytes
-
-    def __iter__(self) -> Iterator[bytes]:
-        for chunk in self._chunks:
-            self.size += len(chunk)
-            if self.size > self._max_bytes:
-                raise InvalidArgument(
-                    f"the file is larger than the limit of {self._max_bytes} bytes",
-                    reason="PAYLOAD_TOO_LARGE",
-                    metadata={"limit_bytes": str(self._max_bytes)},
-                )
-            self.digest.update(chunk)
-            if chunk:
-                yield chunk
 
 
 class _Aborted(Exception):

@@ -130,7 +130,8 @@ create table mapping_review_item (
     foreign key (org_id, run_id) references mapping_run (org_id, id)
 );
 create index mapping_review_item_run on mapping_review_item (org_id, run_id, record, id);
-comment on table mapping_review_item is 'Records that runs rejected; the row is JSON in bytes, since texts may hold NUL';
+comment on table mapping_review_item is
+    'Records that runs rejected; the row is JSON in bytes, since texts may hold NUL';
 
 create table mapping_entity (
     org_id uuid not null,
@@ -148,8 +149,6 @@ comment on table mapping_entity is 'Which dataset holds the rows of an entity of
 
 def upgrade() -> None:
     op.execute(_TABLES)
-    for table in (
-        "target_schema", "mapping", "mapping_column", "mapping_run", "mapping_review_item", "mapping_entity"
-    ):
+    for table in ("target_schema", "mapping", "mapping_column", "mapping_run", "mapping_review_item", "mapping_entity"):
         tenant_table(_SERVICE, table, "select, insert, update")
     tenant_table(_SERVICE, "mapping_feedback", "select, insert")

@@ -2,12 +2,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from raia.ingest.v1 import mapping_run_service_pb2 as runs_pb2
+from raia.ingest.v1 import mapping_decision_service_pb2 as decisions_pb2
 from raia.ingest.v1 import (
+    mapping_decision_service_pb2_grpc,
     mapping_run_service_pb2_grpc,
     mapping_service_pb2_grpc,
     target_schema_service_pb2_grpc,
 )
+from raia.ingest.v1 import mapping_run_service_pb2 as runs_pb2
 from raia.ingest.v1 import mapping_service_pb2 as pb2
 from raia.ingest.v1 import target_schema_service_pb2 as schemas_pb2
 
@@ -21,6 +23,7 @@ class Mapper:
         self.rig, self.person = rig, person
         self.schemas = target_schema_service_pb2_grpc.TargetSchemaServiceStub(rig.channel)
         self.mappings = mapping_service_pb2_grpc.MappingServiceStub(rig.channel)
+        self.decisions = mapping_decision_service_pb2_grpc.MappingDecisionServiceStub(rig.channel)
         self.runs = mapping_run_service_pb2_grpc.MappingRunServiceStub(rig.channel)
 
     def call(self, method: Any, request: Any) -> Any:
@@ -42,14 +45,14 @@ class Mapper:
         return self.call(self.mappings.GetMapping, pb2.GetMappingRequest(id=mapping_id))
 
     def columns(self, mapping_id: str) -> dict[str, Any]:
-        request = pb2.ListMappingColumnsRequest(id=mapping_id)
-        return {each.column: each for each in self.call(self.mappings.ListMappingColumns, request).columns}
+        request = decisions_pb2.ListMappingColumnsRequest(id=mapping_id)
+        return {each.column: each for each in self.call(self.decisions.ListMappingColumns, request).columns}
 
     def decide(self, mapping_id: str, *decisions: dict[str, Any], etag: str = "") -> Any:
-        request = pb2.DecideMappingRequest(id=mapping_id, etag=etag)
+        request = decisions_pb2.DecideMappingRequest(id=mapping_id, etag=etag)
         for each in decisions:
             request.decisions.add(**each)
-        return self.call(self.mappings.DecideMapping, request)
+        return self.call(self.decisions.DecideMapping, request)
 
     def run(self, mapping_id: str) -> Any:
         made = self.call(self.runs.StartMappingRun, runs_pb2.StartMappingRunRequest(mapping_id=mapping_id))

@@ -2,6 +2,7 @@
 
 import grpc
 import pytest
+from raia.ingest.v1 import mapping_decision_service_pb2 as decisions_pb2
 from raia.ingest.v1 import mapping_service_pb2 as pb2
 from raia.ingest.v1 import target_schema_service_pb2 as schemas_pb2
 
@@ -122,15 +123,19 @@ def test_another_organisation_learns_nothing_of_it(mapper, rig):
 def test_an_exported_mapping_is_imported(mapper):
     mapping = mapper.suggest(CLAIMS, "claims.csv")
     mapper.decide(mapping.id, {"column": "LossDate", "decision": "correct", "field": "CLAIMS.reported_at"})
-    document = mapper.call(mapper.mappings.ExportMapping, pb2.ExportMappingRequest(id=mapping.id))
+    document = mapper.call(mapper.decisions.ExportMapping, decisions_pb2.ExportMappingRequest(id=mapping.id))
     other = mapper.suggest(CLAIMS + "C9,P1,2024-01-01,1,Seat\n", "more.csv", accept_at=2)
     assert mapper.get(other.id).accepted_count == 0
-    done = mapper.call(mapper.mappings.ImportMapping, pb2.ImportMappingRequest(id=other.id, document=document))
+    done = mapper.call(
+        mapper.decisions.ImportMapping, decisions_pb2.ImportMappingRequest(id=other.id, document=document)
+    )
     assert done.accepted_count >= 1
     assert mapper.columns(other.id)["LossDate"].field == "CLAIMS.reported_at"
     document["format"] = "another"
     failure = failure_of(
-        lambda: mapper.call(mapper.mappings.ImportMapping, pb2.ImportMappingRequest(id=other.id, document=document))
+        lambda: mapper.call(
+            mapper.decisions.ImportMapping, decisions_pb2.ImportMappingRequest(id=other.id, document=document)
+        )
     )
     assert failure.reason == "MAPPING_DOCUMENT_INVALID"
 
@@ -138,13 +143,13 @@ def test_an_exported_mapping_is_imported(mapper):
 def test_feedback_is_replayed_over_past_files(mapper):
     mapping = mapper.suggest("xq7\n1.5\n2.5\n", "past.csv")
     mapper.decide(mapping.id, {"column": "xq7", "decision": "correct", "field": "POLICIES.premium"})
-    request = pb2.ReplayMappingFeedbackRequest(schema_id=mapping.schema_id)
-    replayed = mapper.call(mapper.mappings.ReplayMappingFeedback, request)
+    request = decisions_pb2.ReplayMappingFeedbackRequest(schema_id=mapping.schema_id)
+    replayed = mapper.call(mapper.decisions.ReplayMappingFeedback, request)
     assert [each.mapping_id for each in replayed.mappings] == [mapping.id]
     change = replayed.mappings[0].changes[0]
     assert (change.column, change.before, change.after) == ("xq7", "", "POLICIES.premium")
     listed = mapper.call(
-        mapper.mappings.ListMappingFeedback, pb2.ListMappingFeedbackRequest(schema_id=mapping.schema_id)
+        mapper.decisions.ListMappingFeedback, decisions_pb2.ListMappingFeedbackRequest(schema_id=mapping.schema_id)
     )
     assert [(each.version, each.column, each.verdict) for each in listed.feedback] == [(1, "xq7", "accepted")]
 

@@ -25,13 +25,11 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
-from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
-from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from raia.ingest.v1 import mapping_pb2 as raia_dot_ingest_dot_v1_dot_mapping__pb2
 from raia.options.v1 import options_pb2 as raia_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$raia/ingest/v1/mapping_service.proto\x12\x0eraia.ingest.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1craia/ingest/v1/mapping.proto\x1a\x1draia/options/v1/options.proto\"\xb8\x01\n\x14\x43reateMappingRequest\x12\x1c\n\ndataset_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x18\n\x07version\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1e\n\tschema_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12*\n\taccept_at\x18\x04 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\x00@)\x00\x00\x00\x00\x00\x00\x00\x00\x12\x1c\n\nrequest_id\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\"\x88\x01\n\x13ListMappingsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12\x1a\n\x08order_by\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\x12\x18\n\x06\x66ilter\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \"Z\n\x14ListMappingsResponse\x12)\n\x08mappings\x18\x01 \x03(\x0b\x32\x17.raia.ingest.v1.Mapping\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\")\n\x11GetMappingRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"+\n\x13WatchMappingRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"J\n\x14\x43\x61ncelMappingRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1c\n\nrequest_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\"J\n\x14\x44\x65leteMappingRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1c\n\nrequest_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\"n\n\x19ListMappingColumnsRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \"e\n\x1aListMappingColumnsResponse\x12.\n\x07\x63olumns\x18\x01 \x03(\x0b\x32\x1d.raia.ingest.v1.MappingColumn\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xc5\x02\n\x0fMappingDecision\x12\x1a\n\x06\x63olumn\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xe8\x07\x12\x36\n\x08\x64\x65\x63ision\x18\x02 \x01(\tB$\xbaH!r\x1fR\x06\x61\x63\x63\x65ptR\x06rejectR\x07\x63orrectR\x04none\x12\x17\n\x05\x66ield\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\x12\x36\n\x06values\x18\x04 \x03(\x0b\x32\x1b.raia.ingest.v1.MappedValueB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12\x1c\n\x0bsource_unit\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x32\x12\x30\n\x0b\x64\x61te_format\x18\x06 \x01(\tB\x1b\xbaH\x18r\x16R\x00R\x03isoR\x03\x64myR\x03mdyR\x03ymd\x12=\n\nalgorithms\x18\x07 \x03(\x0b\x32\x1f.raia.ingest.v1.AlgorithmChoiceB\x08\xbaH\x05\x92\x01\x02\x10\n\"H\n\x0f\x41lgorithmChoice\x12\x17\n\x04task\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x32\x12\x1c\n\talgorithm\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x32\"\xa3\x01\n\x14\x44\x65\x63ideMappingRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12?\n\tdecisions\x18\x02 \x03(\x0b\x32\x1f.raia.ingest.v1.MappingDecisionB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xe8\x07\x12\x16\n\x04\x65tag\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x12\x1c\n\nrequest_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\",\n\x14\x45xportMappingRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x95\x01\n\x14ImportMappingRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x31\n\x08\x64ocument\x18\x02 \x01(\x0b\x32\x17.google.protobuf.StructB\x06\xbaH\x03\xc8\x01\x01\x12\x16\n\x04\x65tag\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x12\x1c\n\nrequest_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\"v\n\x1aListMappingFeedbackRequest\x12\x1b\n\tschema_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \"\xaa\x01\n\x0fMappingFeedback\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\x12\n\nmapping_id\x18\x02 \x01(\t\x12\x0e\n\x06\x63olumn\x18\x03 \x01(\t\x12\x0f\n\x07verdict\x18\x04 \x01(\t\x12\r\n\x05\x66ield\x18\x05 \x01(\t\x12\x12\n\ncreated_by\x18\x06 \x01(\t\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"i\n\x1bListMappingFeedbackResponse\x12\x31\n\x08\x66\x65\x65\x64\x62\x61\x63k\x18\x01 \x03(\x0b\x32\x1f.raia.ingest.v1.MappingFeedback\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x9a\x01\n\x1cReplayMappingFeedbackRequest\x12\x1b\n\tschema_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1c\n\tpage_size\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x14(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12!\n\x10\x66\x65\x65\x64\x62\x61\x63k_version\x18\x04 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"T\n\x0eReplayedColumn\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\t\x12\x13\n\x0bprobability\x18\x04 \x01(\x01\"\x83\x01\n\x0fReplayedMapping\x12\x12\n\nmapping_id\x18\x01 \x01(\t\x12\x12\n\ndataset_id\x18\x02 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x03 \x01(\x05\x12/\n\x07\x63hanges\x18\x04 \x03(\x0b\x32\x1e.raia.ingest.v1.ReplayedColumn\"k\n\x1dReplayMappingFeedbackResponse\x12\x31\n\x08mappings\x18\x01 \x03(\x0b\x32\x1f.raia.ingest.v1.ReplayedMapping\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xce\x10\n\x0eMappingService\x12\xbd\x01\n\rCreateMapping\x12$.raia.ingest.v1.CreateMappingRequest\x1a\x17.raia.ingest.v1.Mapping\"m\xea\xe0\x18\x38\n\x0f\x64\x61tasets.create*\ndataset_id2\x07\x64\x61taset:\x0emapping.create@\x02\x82\xd3\xe4\x93\x02+\"&/api/v1/datasets/{dataset_id}/mappings:\x01*\x12\x89\x01\n\x0cListMappings\x12#.raia.ingest.v1.ListMappingsRequest\x1a$.raia.ingest.v1.ListMappingsResponse\".\x90\x02\x01\xea\xe0\x18\x0f\n\rdatasets.read\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/mappings\x12\x8a\x01\n\nGetMapping\x12!.raia.ingest.v1.GetMappingRequest\x1a\x17.raia.ingest.v1.Mapping\"@\x90\x02\x01\xea\xe0\x18\x1c\n\rdatasets.read*\x02id2\x07mapping\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1/mappings/{id}\x12\x9d\x01\n\x0cWatchMapping\x12#.raia.ingest.v1.WatchMappingRequest\x1a\x17.raia.ingest.v1.Mapping\"M\x90\x02\x01\xea\xe0\x18#\n\rdatasets.read*\x02id2\x07mappingh\x01z\x03\x08\xd8\x04\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/mappings/{id}:watch0\x01\x12\xac\x01\n\rCancelMapping\x12$.raia.ingest.v1.CancelMappingRequest\x1a\x17.raia.ingest.v1.Mapping\"\\\x90\x02\x02\xea\xe0\x18.\n\x0f\x64\x61tasets.create*\x02id2\x07mapping:\x0emapping.cancel\x82\xd3\xe4\x93\x02!\"\x1c/api/v1/mappings/{id}:cancel:\x01*\x12\xb5\x01\n\x12ListMappingColumns\x12).raia.ingest.v1.ListMappingColumnsRequest\x1a*.raia.ingest.v1.ListMappingColumnsResponse\"H\x90\x02\x01\xea\xe0\x18\x1c\n\rdatasets.read*\x02id2\x07mapping\x82\xd3\xe4\x93\x02\x1f\x12\x1d/api/v1/mappings/{id}/columns\x12\xab\x01\n\rDecideMapping\x12$.raia.ingest.v1.DecideMappingRequest\x1a\x17.raia.ingest.v1.Mapping\"[\xea\xe0\x18\x30\n\x0f\x64\x61tasets.create*\x02id2\x07mapping:\x0emapping.decideh\x01\x82\xd3\xe4\x93\x02!\"\x1c/api/v1/mappings/{id}:decide:\x01*\x12\x97\x01\n\rExportMapping\x12$.raia.ingest.v1.ExportMappingRequest\x1a\x17.google.protobuf.Struct\"G\x90\x02\x01\xea\xe0\x18\x1c\n\rdatasets.read*\x02id2\x07mapping\x82\xd3\xe4\x93\x02\x1e\x12\x1c/api/v1/mappings/{id}:export\x12\xab\x01\n\rImportMapping\x12$.raia.ingest.v1.ImportMappingRequest\x1a\x17.raia.ingest.v1.Mapping\"[\xea\xe0\x18\x30\n\x0f\x64\x61tasets.create*\x02id2\x07mapping:\x0emapping.importh\x01\x82\xd3\xe4\x93\x02!\"\x1c/api/v1/mappings/{id}:import:\x01*\x12\xd3\x01\n\x13ListMappingFeedback\x12*.raia.ingest.v1.ListMappingFeedbackRequest\x1a+.raia.ingest.v1.ListMappingFeedbackResponse\"c\x90\x02\x01\xea\xe0\x18)\n\rdatasets.read*\tschema_id2\rtarget_schema\x82\xd3\xe4\x93\x02-\x12+/api/v1/target-schemas/{schema_id}/feedback\x12\xe9\x01\n\x15ReplayMappingFeedback\x12,.raia.ingest.v1.ReplayMappingFeedbackRequest\x1a-.raia.ingest.v1.ReplayMappingFeedbackResponse\"s\x90\x02\x01\xea\xe0\x18/\n\rdatasets.read*\tschema_id2\rtarget_schemah\x01z\x02\x08x\x82\xd3\xe4\x93\x02\x37\"2/api/v1/target-schemas/{schema_id}/feedback:replay:\x01*\x12\xa3\x01\n\rDeleteMapping\x12$.raia.ingest.v1.DeleteMappingRequest\x1a\x16.google.protobuf.Empty\"T\x90\x02\x02\xea\xe0\x18\x30\n\x0f\x64\x61tasets.delete*\x02id2\x07mapping:\x0emapping.delete@\x03\x82\xd3\xe4\x93\x02\x17*\x15/api/v1/mappings/{id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$raia/ingest/v1/mapping_service.proto\x12\x0eraia.ingest.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1craia/ingest/v1/mapping.proto\x1a\x1draia/options/v1/options.proto\"\xb8\x01\n\x14\x43reateMappingRequest\x12\x1c\n\ndataset_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x18\n\x07version\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1e\n\tschema_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12*\n\taccept_at\x18\x04 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\x00@)\x00\x00\x00\x00\x00\x00\x00\x00\x12\x1c\n\nrequest_id\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\"\x88\x01\n\x13ListMappingsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12\x1a\n\x08order_by\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\x12\x18\n\x06\x66ilter\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \"Z\n\x14ListMappingsResponse\x12)\n\x08mappings\x18\x01 \x03(\x0b\x32\x17.raia.ingest.v1.Mapping\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\")\n\x11GetMappingRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"+\n\x13WatchMappingRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"J\n\x14\x43\x61ncelMappingRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1c\n\nrequest_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\"J\n\x14\x44\x65leteMappingRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1c\n\nrequest_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x32\xde\x07\n\x0eMappingService\x12\xbd\x01\n\rCreateMapping\x12$.raia.ingest.v1.CreateMappingRequest\x1a\x17.raia.ingest.v1.Mapping\"m\xea\xe0\x18\x38\n\x0f\x64\x61tasets.create*\ndataset_id2\x07\x64\x61taset:\x0emapping.create@\x02\x82\xd3\xe4\x93\x02+\"&/api/v1/datasets/{dataset_id}/mappings:\x01*\x12\x89\x01\n\x0cListMappings\x12#.raia.ingest.v1.ListMappingsRequest\x1a$.raia.ingest.v1.ListMappingsResponse\".\x90\x02\x01\xea\xe0\x18\x0f\n\rdatasets.read\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/mappings\x12\x8a\x01\n\nGetMapping\x12!.raia.ingest.v1.GetMappingRequest\x1a\x17.raia.ingest.v1.Mapping\"@\x90\x02\x01\xea\xe0\x18\x1c\n\rdatasets.read*\x02id2\x07mapping\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1/mappings/{id}\x12\x9d\x01\n\x0cWatchMapping\x12#.raia.ingest.v1.WatchMappingRequest\x1a\x17.raia.ingest.v1.Mapping\"M\x90\x02\x01\xea\xe0\x18#\n\rdatasets.read*\x02id2\x07mappingh\x01z\x03\x08\xd8\x04\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/mappings/{id}:watch0\x01\x12\xac\x01\n\rCancelMapping\x12$.raia.ingest.v1.CancelMappingRequest\x1a\x17.raia.ingest.v1.Mapping\"\\\x90\x02\x02\xea\xe0\x18.\n\x0f\x64\x61tasets.create*\x02id2\x07mapping:\x0emapping.cancel\x82\xd3\xe4\x93\x02!\"\x1c/api/v1/mappings/{id}:cancel:\x01*\x12\xa3\x01\n\rDeleteMapping\x12$.raia.ingest.v1.DeleteMappingRequest\x1a\x16.google.protobuf.Empty\"T\x90\x02\x02\xea\xe0\x18\x30\n\x0f\x64\x61tasets.delete*\x02id2\x07mapping:\x0emapping.delete@\x03\x82\xd3\xe4\x93\x02\x17*\x15/api/v1/mappings/{id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -68,62 +66,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DELETEMAPPINGREQUEST'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_DELETEMAPPINGREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_DELETEMAPPINGREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\030\377\001'
-  _globals['_LISTMAPPINGCOLUMNSREQUEST'].fields_by_name['id']._loaded_options = None
-  _globals['_LISTMAPPINGCOLUMNSREQUEST'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
-  _globals['_LISTMAPPINGCOLUMNSREQUEST'].fields_by_name['page_size']._loaded_options = None
-  _globals['_LISTMAPPINGCOLUMNSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\310\001(\000'
-  _globals['_LISTMAPPINGCOLUMNSREQUEST'].fields_by_name['page_token']._loaded_options = None
-  _globals['_LISTMAPPINGCOLUMNSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200 '
-  _globals['_MAPPINGDECISION'].fields_by_name['column']._loaded_options = None
-  _globals['_MAPPINGDECISION'].fields_by_name['column']._serialized_options = b'\272H\007r\005\020\001\030\350\007'
-  _globals['_MAPPINGDECISION'].fields_by_name['decision']._loaded_options = None
-  _globals['_MAPPINGDECISION'].fields_by_name['decision']._serialized_options = b'\272H!r\037R\006acceptR\006rejectR\007correctR\004none'
-  _globals['_MAPPINGDECISION'].fields_by_name['field']._loaded_options = None
-  _globals['_MAPPINGDECISION'].fields_by_name['field']._serialized_options = b'\272H\005r\003\030\364\003'
-  _globals['_MAPPINGDECISION'].fields_by_name['values']._loaded_options = None
-  _globals['_MAPPINGDECISION'].fields_by_name['values']._serialized_options = b'\272H\006\222\001\003\020\350\007'
-  _globals['_MAPPINGDECISION'].fields_by_name['source_unit']._loaded_options = None
-  _globals['_MAPPINGDECISION'].fields_by_name['source_unit']._serialized_options = b'\272H\004r\002\0302'
-  _globals['_MAPPINGDECISION'].fields_by_name['date_format']._loaded_options = None
-  _globals['_MAPPINGDECISION'].fields_by_name['date_format']._serialized_options = b'\272H\030r\026R\000R\003isoR\003dmyR\003mdyR\003ymd'
-  _globals['_MAPPINGDECISION'].fields_by_name['algorithms']._loaded_options = None
-  _globals['_MAPPINGDECISION'].fields_by_name['algorithms']._serialized_options = b'\272H\005\222\001\002\020\n'
-  _globals['_ALGORITHMCHOICE'].fields_by_name['task']._loaded_options = None
-  _globals['_ALGORITHMCHOICE'].fields_by_name['task']._serialized_options = b'\272H\006r\004\020\001\0302'
-  _globals['_ALGORITHMCHOICE'].fields_by_name['algorithm']._loaded_options = None
-  _globals['_ALGORITHMCHOICE'].fields_by_name['algorithm']._serialized_options = b'\272H\006r\004\020\001\0302'
-  _globals['_DECIDEMAPPINGREQUEST'].fields_by_name['id']._loaded_options = None
-  _globals['_DECIDEMAPPINGREQUEST'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
-  _globals['_DECIDEMAPPINGREQUEST'].fields_by_name['decisions']._loaded_options = None
-  _globals['_DECIDEMAPPINGREQUEST'].fields_by_name['decisions']._serialized_options = b'\272H\010\222\001\005\010\001\020\350\007'
-  _globals['_DECIDEMAPPINGREQUEST'].fields_by_name['etag']._loaded_options = None
-  _globals['_DECIDEMAPPINGREQUEST'].fields_by_name['etag']._serialized_options = b'\272H\005r\003\030\377\001'
-  _globals['_DECIDEMAPPINGREQUEST'].fields_by_name['request_id']._loaded_options = None
-  _globals['_DECIDEMAPPINGREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\030\377\001'
-  _globals['_EXPORTMAPPINGREQUEST'].fields_by_name['id']._loaded_options = None
-  _globals['_EXPORTMAPPINGREQUEST'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
-  _globals['_IMPORTMAPPINGREQUEST'].fields_by_name['id']._loaded_options = None
-  _globals['_IMPORTMAPPINGREQUEST'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
-  _globals['_IMPORTMAPPINGREQUEST'].fields_by_name['document']._loaded_options = None
-  _globals['_IMPORTMAPPINGREQUEST'].fields_by_name['document']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_IMPORTMAPPINGREQUEST'].fields_by_name['etag']._loaded_options = None
-  _globals['_IMPORTMAPPINGREQUEST'].fields_by_name['etag']._serialized_options = b'\272H\005r\003\030\377\001'
-  _globals['_IMPORTMAPPINGREQUEST'].fields_by_name['request_id']._loaded_options = None
-  _globals['_IMPORTMAPPINGREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\030\377\001'
-  _globals['_LISTMAPPINGFEEDBACKREQUEST'].fields_by_name['schema_id']._loaded_options = None
-  _globals['_LISTMAPPINGFEEDBACKREQUEST'].fields_by_name['schema_id']._serialized_options = b'\272H\005r\003\260\001\001'
-  _globals['_LISTMAPPINGFEEDBACKREQUEST'].fields_by_name['page_size']._loaded_options = None
-  _globals['_LISTMAPPINGFEEDBACKREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
-  _globals['_LISTMAPPINGFEEDBACKREQUEST'].fields_by_name['page_token']._loaded_options = None
-  _globals['_LISTMAPPINGFEEDBACKREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200 '
-  _globals['_REPLAYMAPPINGFEEDBACKREQUEST'].fields_by_name['schema_id']._loaded_options = None
-  _globals['_REPLAYMAPPINGFEEDBACKREQUEST'].fields_by_name['schema_id']._serialized_options = b'\272H\005r\003\260\001\001'
-  _globals['_REPLAYMAPPINGFEEDBACKREQUEST'].fields_by_name['page_size']._loaded_options = None
-  _globals['_REPLAYMAPPINGFEEDBACKREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\006\032\004\030\024(\000'
-  _globals['_REPLAYMAPPINGFEEDBACKREQUEST'].fields_by_name['page_token']._loaded_options = None
-  _globals['_REPLAYMAPPINGFEEDBACKREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200 '
-  _globals['_REPLAYMAPPINGFEEDBACKREQUEST'].fields_by_name['feedback_version']._loaded_options = None
-  _globals['_REPLAYMAPPINGFEEDBACKREQUEST'].fields_by_name['feedback_version']._serialized_options = b'\272H\004\"\002(\000'
   _globals['_MAPPINGSERVICE'].methods_by_name['CreateMapping']._loaded_options = None
   _globals['_MAPPINGSERVICE'].methods_by_name['CreateMapping']._serialized_options = b'\352\340\0308\n\017datasets.create*\ndataset_id2\007dataset:\016mapping.create@\002\202\323\344\223\002+\"&/api/v1/datasets/{dataset_id}/mappings:\001*'
   _globals['_MAPPINGSERVICE'].methods_by_name['ListMappings']._loaded_options = None
@@ -134,62 +76,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MAPPINGSERVICE'].methods_by_name['WatchMapping']._serialized_options = b'\220\002\001\352\340\030#\n\rdatasets.read*\002id2\007mappingh\001z\003\010\330\004\202\323\344\223\002\035\022\033/api/v1/mappings/{id}:watch'
   _globals['_MAPPINGSERVICE'].methods_by_name['CancelMapping']._loaded_options = None
   _globals['_MAPPINGSERVICE'].methods_by_name['CancelMapping']._serialized_options = b'\220\002\002\352\340\030.\n\017datasets.create*\002id2\007mapping:\016mapping.cancel\202\323\344\223\002!\"\034/api/v1/mappings/{id}:cancel:\001*'
-  _globals['_MAPPINGSERVICE'].methods_by_name['ListMappingColumns']._loaded_options = None
-  _globals['_MAPPINGSERVICE'].methods_by_name['ListMappingColumns']._serialized_options = b'\220\002\001\352\340\030\034\n\rdatasets.read*\002id2\007mapping\202\323\344\223\002\037\022\035/api/v1/mappings/{id}/columns'
-  _globals['_MAPPINGSERVICE'].methods_by_name['DecideMapping']._loaded_options = None
-  _globals['_MAPPINGSERVICE'].methods_by_name['DecideMapping']._serialized_options = b'\352\340\0300\n\017datasets.create*\002id2\007mapping:\016mapping.decideh\001\202\323\344\223\002!\"\034/api/v1/mappings/{id}:decide:\001*'
-  _globals['_MAPPINGSERVICE'].methods_by_name['ExportMapping']._loaded_options = None
-  _globals['_MAPPINGSERVICE'].methods_by_name['ExportMapping']._serialized_options = b'\220\002\001\352\340\030\034\n\rdatasets.read*\002id2\007mapping\202\323\344\223\002\036\022\034/api/v1/mappings/{id}:export'
-  _globals['_MAPPINGSERVICE'].methods_by_name['ImportMapping']._loaded_options = None
-  _globals['_MAPPINGSERVICE'].methods_by_name['ImportMapping']._serialized_options = b'\352\340\0300\n\017datasets.create*\002id2\007mapping:\016mapping.importh\001\202\323\344\223\002!\"\034/api/v1/mappings/{id}:import:\001*'
-  _globals['_MAPPINGSERVICE'].methods_by_name['ListMappingFeedback']._loaded_options = None
-  _globals['_MAPPINGSERVICE'].methods_by_name['ListMappingFeedback']._serialized_options = b'\220\002\001\352\340\030)\n\rdatasets.read*\tschema_id2\rtarget_schema\202\323\344\223\002-\022+/api/v1/target-schemas/{schema_id}/feedback'
-  _globals['_MAPPINGSERVICE'].methods_by_name['ReplayMappingFeedback']._loaded_options = None
-  _globals['_MAPPINGSERVICE'].methods_by_name['ReplayMappingFeedback']._serialized_options = b'\220\002\001\352\340\030/\n\rdatasets.read*\tschema_id2\rtarget_schemah\001z\002\010x\202\323\344\223\0027\"2/api/v1/target-schemas/{schema_id}/feedback:replay:\001*'
   _globals['_MAPPINGSERVICE'].methods_by_name['DeleteMapping']._loaded_options = None
   _globals['_MAPPINGSERVICE'].methods_by_name['DeleteMapping']._serialized_options = b'\220\002\002\352\340\0300\n\017datasets.delete*\002id2\007mapping:\016mapping.delete@\003\202\323\344\223\002\027*\025/api/v1/mappings/{id}'
-  _globals['_CREATEMAPPINGREQUEST']._serialized_start=269
-  _globals['_CREATEMAPPINGREQUEST']._serialized_end=453
-  _globals['_LISTMAPPINGSREQUEST']._serialized_start=456
-  _globals['_LISTMAPPINGSREQUEST']._serialized_end=592
-  _globals['_LISTMAPPINGSRESPONSE']._serialized_start=594
-  _globals['_LISTMAPPINGSRESPONSE']._serialized_end=684
-  _globals['_GETMAPPINGREQUEST']._serialized_start=686
-  _globals['_GETMAPPINGREQUEST']._serialized_end=727
-  _globals['_WATCHMAPPINGREQUEST']._serialized_start=729
-  _globals['_WATCHMAPPINGREQUEST']._serialized_end=772
-  _globals['_CANCELMAPPINGREQUEST']._serialized_start=774
-  _globals['_CANCELMAPPINGREQUEST']._serialized_end=848
-  _globals['_DELETEMAPPINGREQUEST']._serialized_start=850
-  _globals['_DELETEMAPPINGREQUEST']._serialized_end=924
-  _globals['_LISTMAPPINGCOLUMNSREQUEST']._serialized_start=926
-  _globals['_LISTMAPPINGCOLUMNSREQUEST']._serialized_end=1036
-  _globals['_LISTMAPPINGCOLUMNSRESPONSE']._serialized_start=1038
-  _globals['_LISTMAPPINGCOLUMNSRESPONSE']._serialized_end=1139
-  _globals['_MAPPINGDECISION']._serialized_start=1142
-  _globals['_MAPPINGDECISION']._serialized_end=1467
-  _globals['_ALGORITHMCHOICE']._serialized_start=1469
-  _globals['_ALGORITHMCHOICE']._serialized_end=1541
-  _globals['_DECIDEMAPPINGREQUEST']._serialized_start=1544
-  _globals['_DECIDEMAPPINGREQUEST']._serialized_end=1707
-  _globals['_EXPORTMAPPINGREQUEST']._serialized_start=1709
-  _globals['_EXPORTMAPPINGREQUEST']._serialized_end=1753
-  _globals['_IMPORTMAPPINGREQUEST']._serialized_start=1756
-  _globals['_IMPORTMAPPINGREQUEST']._serialized_end=1905
-  _globals['_LISTMAPPINGFEEDBACKREQUEST']._serialized_start=1907
-  _globals['_LISTMAPPINGFEEDBACKREQUEST']._serialized_end=2025
-  _globals['_MAPPINGFEEDBACK']._serialized_start=2028
-  _globals['_MAPPINGFEEDBACK']._serialized_end=2198
-  _globals['_LISTMAPPINGFEEDBACKRESPONSE']._serialized_start=2200
-  _globals['_LISTMAPPINGFEEDBACKRESPONSE']._serialized_end=2305
-  _globals['_REPLAYMAPPINGFEEDBACKREQUEST']._serialized_start=2308
-  _globals['_REPLAYMAPPINGFEEDBACKREQUEST']._serialized_end=2462
-  _globals['_REPLAYEDCOLUMN']._serialized_start=2464
-  _globals['_REPLAYEDCOLUMN']._serialized_end=2548
-  _globals['_REPLAYEDMAPPING']._serialized_start=2551
-  _globals['_REPLAYEDMAPPING']._serialized_end=2682
-  _globals['_REPLAYMAPPINGFEEDBACKRESPONSE']._serialized_start=2684
-  _globals['_REPLAYMAPPINGFEEDBACKRESPONSE']._serialized_end=2791
-  _globals['_MAPPINGSERVICE']._serialized_start=2794
-  _globals['_MAPPINGSERVICE']._serialized_end=4920
+  _globals['_CREATEMAPPINGREQUEST']._serialized_start=206
+  _globals['_CREATEMAPPINGREQUEST']._serialized_end=390
+  _globals['_LISTMAPPINGSREQUEST']._serialized_start=393
+  _globals['_LISTMAPPINGSREQUEST']._serialized_end=529
+  _globals['_LISTMAPPINGSRESPONSE']._serialized_start=531
+  _globals['_LISTMAPPINGSRESPONSE']._serialized_end=621
+  _globals['_GETMAPPINGREQUEST']._serialized_start=623
+  _globals['_GETMAPPINGREQUEST']._serialized_end=664
+  _globals['_WATCHMAPPINGREQUEST']._serialized_start=666
+  _globals['_WATCHMAPPINGREQUEST']._serialized_end=709
+  _globals['_CANCELMAPPINGREQUEST']._serialized_start=711
+  _globals['_CANCELMAPPINGREQUEST']._serialized_end=785
+  _globals['_DELETEMAPPINGREQUEST']._serialized_start=787
+  _globals['_DELETEMAPPINGREQUEST']._serialized_end=861
+  _globals['_MAPPINGSERVICE']._serialized_start=864
+  _globals['_MAPPINGSERVICE']._serialized_end=1854
 # @@protoc_insertion_point(module_scope)

@@ -4,7 +4,6 @@ import grpc
 import warnings
 
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
-from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from raia.ingest.v1 import mapping_pb2 as raia_dot_ingest_dot_v1_dot_mapping__pb2
 from raia.ingest.v1 import mapping_service_pb2 as raia_dot_ingest_dot_v1_dot_mapping__service__pb2
 
@@ -63,36 +62,6 @@ class MappingServiceStub:
                 request_serializer=raia_dot_ingest_dot_v1_dot_mapping__service__pb2.CancelMappingRequest.SerializeToString,
                 response_deserializer=raia_dot_ingest_dot_v1_dot_mapping__pb2.Mapping.FromString,
                 _registered_method=True)
-        self.ListMappingColumns = channel.unary_unary(
-                '/raia.ingest.v1.MappingService/ListMappingColumns',
-                request_serializer=raia_dot_ingest_dot_v1_dot_mapping__service__pb2.ListMappingColumnsRequest.SerializeToString,
-                response_deserializer=raia_dot_ingest_dot_v1_dot_mapping__service__pb2.ListMappingColumnsResponse.FromString,
-                _registered_method=True)
-        self.DecideMapping = channel.unary_unary(
-                '/raia.ingest.v1.MappingService/DecideMapping',
-                request_serializer=raia_dot_ingest_dot_v1_dot_mapping__service__pb2.DecideMappingRequest.SerializeToString,
-                response_deserializer=raia_dot_ingest_dot_v1_dot_mapping__pb2.Mapping.FromString,
-                _registered_method=True)
-        self.ExportMapping = channel.unary_unary(
-                '/raia.ingest.v1.MappingService/ExportMapping',
-                request_serializer=raia_dot_ingest_dot_v1_dot_mapping__service__pb2.ExportMappingRequest.SerializeToString,
-                response_deserializer=google_dot_protobuf_dot_struct__pb2.Struct.FromString,
-                _registered_method=True)
-        self.ImportMapping = channel.unary_unary(
-                '/raia.ingest.v1.MappingService/ImportMapping',
-                request_serializer=raia_dot_ingest_dot_v1_dot_mapping__service__pb2.ImportMappingRequest.SerializeToString,
-                response_deserializer=raia_dot_ingest_dot_v1_dot_mapping__pb2.Mapping.FromString,
-                _registered_method=True)
-        self.ListMappingFeedback = channel.unary_unary(
-                '/raia.ingest.v1.MappingService/ListMappingFeedback',
-                request_serializer=raia_dot_ingest_dot_v1_dot_mapping__service__pb2.ListMappingFeedbackRequest.SerializeToString,
-                response_deserializer=raia_dot_ingest_dot_v1_dot_mapping__service__pb2.ListMappingFeedbackResponse.FromString,
-                _registered_method=True)
-        self.ReplayMappingFeedback = channel.unary_unary(
-                '/raia.ingest.v1.MappingService/ReplayMappingFeedback',
-                request_serializer=raia_dot_ingest_dot_v1_dot_mapping__service__pb2.ReplayMappingFeedbackRequest.SerializeToString,
-                response_deserializer=raia_dot_ingest_dot_v1_dot_mapping__service__pb2.ReplayMappingFeedbackResponse.FromString,
-                _registered_method=True)
         self.DeleteMapping = channel.unary_unary(
                 '/raia.ingest.v1.MappingService/DeleteMapping',
                 request_serializer=raia_dot_ingest_dot_v1_dot_mapping__service__pb2.DeleteMappingRequest.SerializeToString,
@@ -139,49 +108,6 @@ class MappingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def ListMappingColumns(self, request, context):
-        """Lists the columns of a mapping in their order, with candidates, conversions and recommended algorithms.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def DecideMapping(self, request, context):
-        """Accepts, rejects or corrects columns of a mapping. All decisions are made or none. They are kept as feedback, which
-        the next suggestion heeds.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def ExportMapping(self, request, context):
-        """Gets what was decided as a document that can be imported elsewhere.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def ImportMapping(self, request, context):
-        """Applies an exported document to a mapping: columns of the same names get its fields and conversions.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def ListMappingFeedback(self, request, context):
-        """Lists what people decided about columns for a schema, newest first.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def ReplayMappingFeedback(self, request, context):
-        """Suggests past mappings to a schema anew with today's feedback and shows what would have changed; changes nothing.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
     def DeleteMapping(self, request, context):
         """Deletes a mapping; what was learnt from it and stored by it stays.
         """
@@ -216,36 +142,6 @@ def add_MappingServiceServicer_to_server(servicer, server):
                     servicer.CancelMapping,
                     request_deserializer=raia_dot_ingest_dot_v1_dot_mapping__service__pb2.CancelMappingRequest.FromString,
                     response_serializer=raia_dot_ingest_dot_v1_dot_mapping__pb2.Mapping.SerializeToString,
-            ),
-            'ListMappingColumns': grpc.unary_unary_rpc_method_handler(
-                    servicer.ListMappingColumns,
-                    request_deserializer=raia_dot_ingest_dot_v1_dot_mapping__service__pb2.ListMappingColumnsRequest.FromString,
-                    response_serializer=raia_dot_ingest_dot_v1_dot_mapping__service__pb2.ListMappingColumnsResponse.SerializeToString,
-            ),
-            'DecideMapping': grpc.unary_unary_rpc_method_handler(
-                    servicer.DecideMapping,
-                    request_deserializer=raia_dot_ingest_dot_v1_dot_mapping__service__pb2.DecideMappingRequest.FromString,
-                    response_serializer=raia_dot_ingest_dot_v1_dot_mapping__pb2.Mapping.SerializeToString,
-            ),
-            'ExportMapping': grpc.unary_unary_rpc_method_handler(
-                    servicer.ExportMapping,
-                    request_deserializer=raia_dot_ingest_dot_v1_dot_mapping__service__pb2.ExportMappingRequest.FromString,
-                    response_serializer=google_dot_protobuf_dot_struct__pb2.Struct.SerializeToString,
-            ),
-            'ImportMapping': grpc.unary_unary_rpc_method_handler(
-                    servicer.ImportMapping,
-                    request_deserializer=raia_dot_ingest_dot_v1_dot_mapping__service__pb2.ImportMappingRequest.FromString,
-                    response_serializer=raia_dot_ingest_dot_v1_dot_mapping__pb2.Mapping.SerializeToString,
-            ),
-            'ListMappingFeedback': grpc.unary_unary_rpc_method_handler(
-                    servicer.ListMappingFeedback,
-                    request_deserializer=raia_dot_ingest_dot_v1_dot_mapping__service__pb2.ListMappingFeedbackRequest.FromString,
-                    response_serializer=raia_dot_ingest_dot_v1_dot_mapping__service__pb2.ListMappingFeedbackResponse.SerializeToString,
-            ),
-            'ReplayMappingFeedback': grpc.unary_unary_rpc_method_handler(
-                    servicer.ReplayMappingFeedback,
-                    request_deserializer=raia_dot_ingest_dot_v1_dot_mapping__service__pb2.ReplayMappingFeedbackRequest.FromString,
-                    response_serializer=raia_dot_ingest_dot_v1_dot_mapping__service__pb2.ReplayMappingFeedbackResponse.SerializeToString,
             ),
             'DeleteMapping': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteMapping,
@@ -389,168 +285,6 @@ class MappingService:
             '/raia.ingest.v1.MappingService/CancelMapping',
             raia_dot_ingest_dot_v1_dot_mapping__service__pb2.CancelMappingRequest.SerializeToString,
             raia_dot_ingest_dot_v1_dot_mapping__pb2.Mapping.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ListMappingColumns(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/raia.ingest.v1.MappingService/ListMappingColumns',
-            raia_dot_ingest_dot_v1_dot_mapping__service__pb2.ListMappingColumnsRequest.SerializeToString,
-            raia_dot_ingest_dot_v1_dot_mapping__service__pb2.ListMappingColumnsResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def DecideMapping(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/raia.ingest.v1.MappingService/DecideMapping',
-            raia_dot_ingest_dot_v1_dot_mapping__service__pb2.DecideMappingRequest.SerializeToString,
-            raia_dot_ingest_dot_v1_dot_mapping__pb2.Mapping.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ExportMapping(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/raia.ingest.v1.MappingService/ExportMapping',
-            raia_dot_ingest_dot_v1_dot_mapping__service__pb2.ExportMappingRequest.SerializeToString,
-            google_dot_protobuf_dot_struct__pb2.Struct.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ImportMapping(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/raia.ingest.v1.MappingService/ImportMapping',
-            raia_dot_ingest_dot_v1_dot_mapping__service__pb2.ImportMappingRequest.SerializeToString,
-            raia_dot_ingest_dot_v1_dot_mapping__pb2.Mapping.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ListMappingFeedback(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/raia.ingest.v1.MappingService/ListMappingFeedback',
-            raia_dot_ingest_dot_v1_dot_mapping__service__pb2.ListMappingFeedbackRequest.SerializeToString,
-            raia_dot_ingest_dot_v1_dot_mapping__service__pb2.ListMappingFeedbackResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ReplayMappingFeedback(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/raia.ingest.v1.MappingService/ReplayMappingFeedback',
-            raia_dot_ingest_dot_v1_dot_mapping__service__pb2.ReplayMappingFeedbackRequest.SerializeToString,
-            raia_dot_ingest_dot_v1_dot_mapping__service__pb2.ReplayMappingFeedbackResponse.FromString,
             options,
             channel_credentials,
             insecure,

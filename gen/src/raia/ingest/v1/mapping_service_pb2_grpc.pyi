@@ -5,7 +5,6 @@ Suggest mappings, decide about them, carry them elsewhere, and look at what was 
 
 from collections import abc as _abc
 from google.protobuf import empty_pb2 as _empty_pb2
-from google.protobuf import struct_pb2 as _struct_pb2
 from grpc import aio as _aio
 from raia.ingest.v1 import mapping_pb2 as _mapping_pb2
 from raia.ingest.v1 import mapping_service_pb2 as _mapping_service_pb2
@@ -46,20 +45,6 @@ class MappingServiceStub:
     """Streams a mapping each time its status or progress changes, and ends when its suggestion has."""
     CancelMapping: _grpc.UnaryUnaryMultiCallable[_mapping_service_pb2.CancelMappingRequest, _mapping_pb2.Mapping]
     """Cancels a suggestion that is not finished."""
-    ListMappingColumns: _grpc.UnaryUnaryMultiCallable[_mapping_service_pb2.ListMappingColumnsRequest, _mapping_service_pb2.ListMappingColumnsResponse]
-    """Lists the columns of a mapping in their order, with candidates, conversions and recommended algorithms."""
-    DecideMapping: _grpc.UnaryUnaryMultiCallable[_mapping_service_pb2.DecideMappingRequest, _mapping_pb2.Mapping]
-    """Accepts, rejects or corrects columns of a mapping. All decisions are made or none. They are kept as feedback, which
-    the next suggestion heeds.
-    """
-    ExportMapping: _grpc.UnaryUnaryMultiCallable[_mapping_service_pb2.ExportMappingRequest, _struct_pb2.Struct]
-    """Gets what was decided as a document that can be imported elsewhere."""
-    ImportMapping: _grpc.UnaryUnaryMultiCallable[_mapping_service_pb2.ImportMappingRequest, _mapping_pb2.Mapping]
-    """Applies an exported document to a mapping: columns of the same names get its fields and conversions."""
-    ListMappingFeedback: _grpc.UnaryUnaryMultiCallable[_mapping_service_pb2.ListMappingFeedbackRequest, _mapping_service_pb2.ListMappingFeedbackResponse]
-    """Lists what people decided about columns for a schema, newest first."""
-    ReplayMappingFeedback: _grpc.UnaryUnaryMultiCallable[_mapping_service_pb2.ReplayMappingFeedbackRequest, _mapping_service_pb2.ReplayMappingFeedbackResponse]
-    """Suggests past mappings to a schema anew with today's feedback and shows what would have changed; changes nothing."""
     DeleteMapping: _grpc.UnaryUnaryMultiCallable[_mapping_service_pb2.DeleteMappingRequest, _empty_pb2.Empty]
     """Deletes a mapping; what was learnt from it and stored by it stays."""
 
@@ -78,20 +63,6 @@ class MappingServiceAsyncStub(MappingServiceStub):
     """Streams a mapping each time its status or progress changes, and ends when its suggestion has."""
     CancelMapping: _aio.UnaryUnaryMultiCallable[_mapping_service_pb2.CancelMappingRequest, _mapping_pb2.Mapping]  # type: ignore[assignment]
     """Cancels a suggestion that is not finished."""
-    ListMappingColumns: _aio.UnaryUnaryMultiCallable[_mapping_service_pb2.ListMappingColumnsRequest, _mapping_service_pb2.ListMappingColumnsResponse]  # type: ignore[assignment]
-    """Lists the columns of a mapping in their order, with candidates, conversions and recommended algorithms."""
-    DecideMapping: _aio.UnaryUnaryMultiCallable[_mapping_service_pb2.DecideMappingRequest, _mapping_pb2.Mapping]  # type: ignore[assignment]
-    """Accepts, rejects or corrects columns of a mapping. All decisions are made or none. They are kept as feedback, which
-    the next suggestion heeds.
-    """
-    ExportMapping: _aio.UnaryUnaryMultiCallable[_mapping_service_pb2.ExportMappingRequest, _struct_pb2.Struct]  # type: ignore[assignment]
-    """Gets what was decided as a document that can be imported elsewhere."""
-    ImportMapping: _aio.UnaryUnaryMultiCallable[_mapping_service_pb2.ImportMappingRequest, _mapping_pb2.Mapping]  # type: ignore[assignment]
-    """Applies an exported document to a mapping: columns of the same names get its fields and conversions."""
-    ListMappingFeedback: _aio.UnaryUnaryMultiCallable[_mapping_service_pb2.ListMappingFeedbackRequest, _mapping_service_pb2.ListMappingFeedbackResponse]  # type: ignore[assignment]
-    """Lists what people decided about columns for a schema, newest first."""
-    ReplayMappingFeedback: _aio.UnaryUnaryMultiCallable[_mapping_service_pb2.ReplayMappingFeedbackRequest, _mapping_service_pb2.ReplayMappingFeedbackResponse]  # type: ignore[assignment]
-    """Suggests past mappings to a schema anew with today's feedback and shows what would have changed; changes nothing."""
     DeleteMapping: _aio.UnaryUnaryMultiCallable[_mapping_service_pb2.DeleteMappingRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Deletes a mapping; what was learnt from it and stored by it stays."""
 
@@ -137,56 +108,6 @@ class MappingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_mapping_pb2.Mapping, _abc.Awaitable[_mapping_pb2.Mapping]]:
         """Cancels a suggestion that is not finished."""
-
-    @_abc_1.abstractmethod
-    def ListMappingColumns(
-        self,
-        request: _mapping_service_pb2.ListMappingColumnsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_mapping_service_pb2.ListMappingColumnsResponse, _abc.Awaitable[_mapping_service_pb2.ListMappingColumnsResponse]]:
-        """Lists the columns of a mapping in their order, with candidates, conversions and recommended algorithms."""
-
-    @_abc_1.abstractmethod
-    def DecideMapping(
-        self,
-        request: _mapping_service_pb2.DecideMappingRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_mapping_pb2.Mapping, _abc.Awaitable[_mapping_pb2.Mapping]]:
-        """Accepts, rejects or corrects columns of a mapping. All decisions are made or none. They are kept as feedback, which
-        the next suggestion heeds.
-        """
-
-    @_abc_1.abstractmethod
-    def ExportMapping(
-        self,
-        request: _mapping_service_pb2.ExportMappingRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_struct_pb2.Struct, _abc.Awaitable[_struct_pb2.Struct]]:
-        """Gets what was decided as a document that can be imported elsewhere."""
-
-    @_abc_1.abstractmethod
-    def ImportMapping(
-        self,
-        request: _mapping_service_pb2.ImportMappingRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_mapping_pb2.Mapping, _abc.Awaitable[_mapping_pb2.Mapping]]:
-        """Applies an exported document to a mapping: columns of the same names get its fields and conversions."""
-
-    @_abc_1.abstractmethod
-    def ListMappingFeedback(
-        self,
-        request: _mapping_service_pb2.ListMappingFeedbackRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_mapping_service_pb2.ListMappingFeedbackResponse, _abc.Awaitable[_mapping_service_pb2.ListMappingFeedbackResponse]]:
-        """Lists what people decided about columns for a schema, newest first."""
-
-    @_abc_1.abstractmethod
-    def ReplayMappingFeedback(
-        self,
-        request: _mapping_service_pb2.ReplayMappingFeedbackRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_mapping_service_pb2.ReplayMappingFeedbackResponse, _abc.Awaitable[_mapping_service_pb2.ReplayMappingFeedbackResponse]]:
-        """Suggests past mappings to a schema anew with today's feedback and shows what would have changed; changes nothing."""
 
     @_abc_1.abstractmethod
     def DeleteMapping(

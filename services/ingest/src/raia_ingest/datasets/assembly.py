@@ -7,8 +7,8 @@ from raia_ingest.datasets.guard import DatasetGuard
 from raia_ingest.datasets.service import DatasetService
 from raia_ingest.datasets.servicer import DatasetServicer
 from raia_ingest.datasets.upload import UploadService
-from raia_ingest.ground import Ground, Room
 from raia_ingest.derived.repository import DerivedJobs
+from raia_ingest.ground import Ground, Room
 from raia_ingest.profiles.repository import ProfileRepository
 from raia_ingest.quality_reports.repository import QualityReportRepository
 from raia_ingest.quality_validations.repository import QualityValidationRepository

@@ -12,8 +12,8 @@ from raia_kit.pagination import ListRequest
 from raia_ingest.datasets import events
 from raia_ingest.datasets.domain import Dataset
 from raia_ingest.datasets.repository import DatasetRepository
-from raia_ingest.errors import DOMAIN
 from raia_ingest.derived.repository import DerivedJobs
+from raia_ingest.errors import DOMAIN
 
 
 class EtagMismatch(Aborted):

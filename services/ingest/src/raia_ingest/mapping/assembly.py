@@ -1,6 +1,6 @@
 """Composes the room of mappings."""
 
-from raia.ingest.v1 import mapping_service_pb2
+from raia.ingest.v1 import mapping_decision_service_pb2, mapping_service_pb2
 from raia_kit.server import Servicer
 
 from raia_ingest.ground import Ground, Room
@@ -9,7 +9,7 @@ from raia_ingest.mapping.guard import MappingGuard
 from raia_ingest.mapping.replaying import ReplayService
 from raia_ingest.mapping.repository import MappingRepository
 from raia_ingest.mapping.service import MappingService
-from raia_ingest.mapping.servicer import MappingServicer
+from raia_ingest.mapping.servicer import MappingDecisionServicer, MappingServicer
 from raia_ingest.mapping.suggesting import SuggestJobs
 from raia_ingest.target_schemas.repository import TargetSchemaRepository
 from raia_ingest.target_schemas.service import TargetSchemaService
@@ -42,7 +42,11 @@ def assemble(ground: Ground) -> Room:
         database=runtime.database, schemas=schemas, mappings=mappings, access=runtime.access, pool=ground.at_once
     )
     described = mapping_service_pb2.DESCRIPTOR.services_by_name["MappingService"]
+    decisions = mapping_decision_service_pb2.DESCRIPTOR.services_by_name["MappingDecisionService"]
     return Room(
-        servicers=[Servicer(described, MappingServicer(service, deciding, replays))],
+        servicers=[
+            Servicer(described, MappingServicer(service)),
+            Servicer(decisions, MappingDecisionServicer(service, deciding, replays)),
+        ],
         guards={"mapping": MappingGuard(mappings, ground.datasets)},
     )

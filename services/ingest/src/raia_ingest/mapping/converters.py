@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from raia.ingest.v1 import mapping_pb2, mapping_service_pb2
+from raia.ingest.v1 import mapping_decision_service_pb2, mapping_pb2
 
 from raia_ingest.mapping.domain import OFF, ColumnMapping, DatasetMapping, Decision, Feedback
 from raia_ingest.mapping.replaying import Change
@@ -83,7 +83,7 @@ def _algorithm(found: Mapping[str, Any]) -> mapping_pb2.RecommendedAlgorithm:
     )
 
 
-def to_decisions(messages: Iterable[mapping_service_pb2.MappingDecision]) -> list[Decision]:
+def to_decisions(messages: Iterable[mapping_decision_service_pb2.MappingDecision]) -> list[Decision]:
     """Decisions as a request states them."""
     return [
         Decision(
@@ -99,9 +99,9 @@ def to_decisions(messages: Iterable[mapping_service_pb2.MappingDecision]) -> lis
     ]
 
 
-def to_feedback(feedback: Feedback) -> mapping_service_pb2.MappingFeedback:
+def to_feedback(feedback: Feedback) -> mapping_decision_service_pb2.MappingFeedback:
     """Feedback as the contract has it."""
-    message = mapping_service_pb2.MappingFeedback(
+    message = mapping_decision_service_pb2.MappingFeedback(
         version=feedback.version,
         mapping_id=str(feedback.mapping_id),
         column=feedback.column,
@@ -113,14 +113,14 @@ def to_feedback(feedback: Feedback) -> mapping_service_pb2.MappingFeedback:
     return message
 
 
-def to_replayed(mapping: DatasetMapping, changes: Sequence[Change]) -> mapping_service_pb2.ReplayedMapping:
+def to_replayed(mapping: DatasetMapping, changes: Sequence[Change]) -> mapping_decision_service_pb2.ReplayedMapping:
     """What would change in a mapping, as the contract has it."""
-    return mapping_service_pb2.ReplayedMapping(
+    return mapping_decision_service_pb2.ReplayedMapping(
         mapping_id=str(mapping.id),
         dataset_id=str(mapping.dataset_id),
         dataset_version=mapping.dataset_version,
         changes=[
-            mapping_service_pb2.ReplayedColumn(
+            mapping_decision_service_pb2.ReplayedColumn(
                 column=each.column, before=each.before, after=each.after, probability=each.probability
             )
             for each in changes
