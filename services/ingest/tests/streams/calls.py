@@ -5,9 +5,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from google.protobuf.json_format import ParseDict
-from raia.ingest.v1 import stream_service_pb2, stream_service_pb2_grpc
+from raia.ingest.v1 import stream_delivery_pb2, stream_service_pb2, stream_service_pb2_grpc
 
-pb2 = stream_service_pb2
 SCHEMA = {
     "fields": [
         {"name": "id", "type": "integer", "required": True},
@@ -28,7 +27,8 @@ class Streams:
         method = getattr(self.stub, name)
 
         def call(**values: Any) -> Any:
-            request = getattr(pb2, f"{name}Request")()
+            messages = stream_delivery_pb2 if name == "DeliverRecords" else stream_service_pb2
+            request = getattr(messages, f"{name}Request")()
             return method(ParseDict(values, request), metadata=self.metadata)
 
         return call

@@ -7,7 +7,6 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
-from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf.internal import containers as _containers
 from raia.ingest.v1 import stream_pb2 as _stream_pb2
 import builtins as _builtins
@@ -400,73 +399,3 @@ class ListStreamRejectionsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListStreamRejectionsResponse: _TypeAlias = ListStreamRejectionsResponse  # noqa: Y015
-
-@_typing.final
-class DeliverRecordsRequest(_message.Message):
-    """Delivers records."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    ID_FIELD_NUMBER: _builtins.int
-    DELIVERY_ID_FIELD_NUMBER: _builtins.int
-    RECORDS_FIELD_NUMBER: _builtins.int
-    REQUEST_ID_FIELD_NUMBER: _builtins.int
-    id: _builtins.str
-    """The stream."""
-    delivery_id: _builtins.str
-    """Names the delivery; another one under the same id is refused."""
-    request_id: _builtins.str
-    """A key chosen by the caller: a repeated call with the same key answers the first call's result."""
-    @_builtins.property
-    def records(self) -> _containers.RepeatedCompositeFieldContainer[_struct_pb2.Struct]:
-        """The records. Whole numbers of more than 15 digits are to be sent as texts of digits, which an integer field takes."""
-
-    def __init__(
-        self,
-        *,
-        id: _builtins.str = ...,
-        delivery_id: _builtins.str = ...,
-        records: _abc.Iterable[_struct_pb2.Struct] | None = ...,
-        request_id: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["delivery_id", b"delivery_id", "id", b"id", "records", b"records", "request_id", b"request_id"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___DeliverRecordsRequest: _TypeAlias = DeliverRecordsRequest  # noqa: Y015
-
-@_typing.final
-class Delivery(_message.Message):
-    """What became of a delivery."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    DELIVERY_ID_FIELD_NUMBER: _builtins.int
-    RECORDS_STORED_FIELD_NUMBER: _builtins.int
-    RECORDS_REJECTED_FIELD_NUMBER: _builtins.int
-    REPEATED_FIELD_NUMBER: _builtins.int
-    delivery_id: _builtins.str
-    """Its id."""
-    records_stored: _builtins.int
-    """Records that were stored."""
-    records_rejected: _builtins.int
-    """Records that were rejected; they are listed with the reasons."""
-    repeated: _builtins.bool
-    """Whether it had come before."""
-    def __init__(
-        self,
-        *,
-        delivery_id: _builtins.str = ...,
-        records_stored: _builtins.int = ...,
-        records_rejected: _builtins.int = ...,
-        repeated: _builtins.bool = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["delivery_id", b"delivery_id", "records_rejected", b"records_rejected", "records_stored", b"records_stored", "repeated", b"repeated"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___Delivery: _TypeAlias = Delivery  # noqa: Y015

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
+from raia.ingest.v1 import stream_delivery_pb2 as raia_dot_ingest_dot_v1_dot_stream__delivery__pb2
 from raia.ingest.v1 import stream_pb2 as raia_dot_ingest_dot_v1_dot_stream__pb2
 from raia.ingest.v1 import stream_service_pb2 as raia_dot_ingest_dot_v1_dot_stream__service__pb2
 
@@ -84,8 +85,8 @@ class StreamServiceStub:
                 _registered_method=True)
         self.DeliverRecords = channel.unary_unary(
                 '/raia.ingest.v1.StreamService/DeliverRecords',
-                request_serializer=raia_dot_ingest_dot_v1_dot_stream__service__pb2.DeliverRecordsRequest.SerializeToString,
-                response_deserializer=raia_dot_ingest_dot_v1_dot_stream__service__pb2.Delivery.FromString,
+                request_serializer=raia_dot_ingest_dot_v1_dot_stream__delivery__pb2.DeliverRecordsRequest.SerializeToString,
+                response_deserializer=raia_dot_ingest_dot_v1_dot_stream__delivery__pb2.Delivery.FromString,
                 _registered_method=True)
 
 
@@ -214,8 +215,8 @@ def add_StreamServiceServicer_to_server(servicer, server):
             ),
             'DeliverRecords': grpc.unary_unary_rpc_method_handler(
                     servicer.DeliverRecords,
-                    request_deserializer=raia_dot_ingest_dot_v1_dot_stream__service__pb2.DeliverRecordsRequest.FromString,
-                    response_serializer=raia_dot_ingest_dot_v1_dot_stream__service__pb2.Delivery.SerializeToString,
+                    request_deserializer=raia_dot_ingest_dot_v1_dot_stream__delivery__pb2.DeliverRecordsRequest.FromString,
+                    response_serializer=raia_dot_ingest_dot_v1_dot_stream__delivery__pb2.Delivery.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -487,8 +488,8 @@ class StreamService:
             request,
             target,
             '/raia.ingest.v1.StreamService/DeliverRecords',
-            raia_dot_ingest_dot_v1_dot_stream__service__pb2.DeliverRecordsRequest.SerializeToString,
-            raia_dot_ingest_dot_v1_dot_stream__service__pb2.Delivery.FromString,
+            raia_dot_ingest_dot_v1_dot_stream__delivery__pb2.DeliverRecordsRequest.SerializeToString,
+            raia_dot_ingest_dot_v1_dot_stream__delivery__pb2.Delivery.FromString,
             options,
             channel_credentials,
             insecure,

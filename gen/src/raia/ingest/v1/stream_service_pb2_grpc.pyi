@@ -6,6 +6,7 @@ Make, start, stop and measure streams, and deliver records to them."""
 from collections import abc as _abc
 from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
+from raia.ingest.v1 import stream_delivery_pb2 as _stream_delivery_pb2
 from raia.ingest.v1 import stream_pb2 as _stream_pb2
 from raia.ingest.v1 import stream_service_pb2 as _stream_service_pb2
 import abc as _abc_1
@@ -53,7 +54,7 @@ class StreamServiceStub:
     """Gets what a stream has taken: counts, rate, lag."""
     ListStreamRejections: _grpc.UnaryUnaryMultiCallable[_stream_service_pb2.ListStreamRejectionsRequest, _stream_service_pb2.ListStreamRejectionsResponse]
     """Lists the records that were rejected, newest first unless ordered otherwise."""
-    DeliverRecords: _grpc.UnaryUnaryMultiCallable[_stream_service_pb2.DeliverRecordsRequest, _stream_service_pb2.Delivery]
+    DeliverRecords: _grpc.UnaryUnaryMultiCallable[_stream_delivery_pb2.DeliverRecordsRequest, _stream_delivery_pb2.Delivery]
     """Delivers records to a webhook stream that runs. All of a delivery is taken or nothing; when it is answered, its
     records are durable. A delivery that comes again under its id is left out and answered as the first time.
     """
@@ -81,7 +82,7 @@ class StreamServiceAsyncStub(StreamServiceStub):
     """Gets what a stream has taken: counts, rate, lag."""
     ListStreamRejections: _aio.UnaryUnaryMultiCallable[_stream_service_pb2.ListStreamRejectionsRequest, _stream_service_pb2.ListStreamRejectionsResponse]  # type: ignore[assignment]
     """Lists the records that were rejected, newest first unless ordered otherwise."""
-    DeliverRecords: _aio.UnaryUnaryMultiCallable[_stream_service_pb2.DeliverRecordsRequest, _stream_service_pb2.Delivery]  # type: ignore[assignment]
+    DeliverRecords: _aio.UnaryUnaryMultiCallable[_stream_delivery_pb2.DeliverRecordsRequest, _stream_delivery_pb2.Delivery]  # type: ignore[assignment]
     """Delivers records to a webhook stream that runs. All of a delivery is taken or nothing; when it is answered, its
     records are durable. A delivery that comes again under its id is left out and answered as the first time.
     """
@@ -164,9 +165,9 @@ class StreamServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def DeliverRecords(
         self,
-        request: _stream_service_pb2.DeliverRecordsRequest,
+        request: _stream_delivery_pb2.DeliverRecordsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_stream_service_pb2.Delivery, _abc.Awaitable[_stream_service_pb2.Delivery]]:
+    ) -> _typing.Union[_stream_delivery_pb2.Delivery, _abc.Awaitable[_stream_delivery_pb2.Delivery]]:
         """Delivers records to a webhook stream that runs. All of a delivery is taken or nothing; when it is answered, its
         records are durable. A delivery that comes again under its id is left out and answered as the first time.
         """

@@ -4,7 +4,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from raia.ingest.v1 import stream_service_pb2
+from raia.ingest.v1 import stream_delivery_pb2
 from raia_kit.compute import ComputePool
 from raia_kit.context import Call, final_unit
 from raia_kit.database import Database, UnitOfWork
@@ -20,8 +20,8 @@ from raia_ingest.streams.tables import data_stream
 _TAKE = "raia_ingest.workers.stream_records:take_delivery"
 _SECONDS = 20.0
 
-Request = stream_service_pb2.DeliverRecordsRequest
-Delivery = stream_service_pb2.Delivery
+Request = stream_delivery_pb2.DeliverRecordsRequest
+Delivery = stream_delivery_pb2.Delivery
 
 
 class DeliveryService:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import grpc
 from google.protobuf import empty_pb2
-from raia.ingest.v1 import stream_pb2, stream_service_pb2, stream_service_pb2_grpc
+from raia.ingest.v1 import stream_delivery_pb2, stream_pb2, stream_service_pb2, stream_service_pb2_grpc
 from raia_kit.context import current_call, current_unit
 
 from raia_ingest.streams.converters import plain, to_change, to_proto, to_rejection
@@ -73,6 +73,8 @@ class StreamServicer(stream_service_pb2_grpc.StreamServiceServicer):
         found, token = self._streams.rejections(current_unit(), UUID(request.id), request)
         return pb2.ListStreamRejectionsResponse(rejections=[to_rejection(row) for row in found], next_page_token=token)
 
-    def DeliverRecords(self, request: pb2.DeliverRecordsRequest, _context: grpc.ServicerContext) -> pb2.Delivery:
+    def DeliverRecords(
+        self, request: stream_delivery_pb2.DeliverRecordsRequest, _context: grpc.ServicerContext
+    ) -> stream_delivery_pb2.Delivery:
         """Takes records."""
         return self._deliveries.deliver(current_call(), request)

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 from google.protobuf.json_format import MessageToDict
-from raia.ingest.v1 import stream_service_pb2
+from raia.ingest.v1 import stream_delivery_pb2
 
 from raia_ingest.streams.domain import OTHER_FIELDS, columns_of
 from raia_ingest.workers.kinds import ARROW_TYPES, Kind
@@ -71,7 +71,8 @@ class Intake:
     def _row(self, value: Any) -> list[Any]:
         if type(value) is not dict:
             raise Unfit("not_an_object", "a record is a JSON object")
-        row, found = [], 0
+        row: list[Any] = []
+        found = 0
         for name, check, required in self._fields:
             cell = value.get(name)
             found += name in value
@@ -119,7 +120,7 @@ def take_messages(
 def take_delivery(schema: dict[str, Any], request: bytes) -> dict[str, Any]:
     """Takes the records of a ``DeliverRecordsRequest``; returns what ``take_messages`` does."""
     delivery = MessageToDict(
-        stream_service_pb2.DeliverRecordsRequest.FromString(request), preserving_proto_field_name=True
+        stream_delivery_pb2.DeliverRecordsRequest.FromString(request), preserving_proto_field_name=True
     )
     intake = Intake(schema)
     for place, record in enumerate(delivery["records"], start=1):
