@@ -11,6 +11,7 @@ from raia_kit.compute import ComputePool
 from raia_kit.context import Call, final_unit
 from raia_kit.database import Database
 from raia_kit.errors import (
+    Aborted,
     DeadlineExceeded,
     InvalidArgument,
     NotFound,
@@ -120,6 +121,8 @@ class UploadService:
         except (InvalidArgument, ResourceExhausted):
             self._discard(call.org_id, stored.key)
             raise
+        except NotFound as error:
+            raise _lost() from error
         upload = Upload(
             name=dataset_name(intake.metadata.name, filename),
             description=intake.metadata.description,
@@ -197,7 +200,11 @@ class UploadService:
         return str(seen["file_type"])
 
     def _commit(self, call: Call, upload: Upload, outcome: ReadOutcome | None) -> Dataset:
-        dataset = self._versions.make(final_unit(), upload, outcome, call.caller.user_id if call.caller else None)
+        unit = final_unit()
+        unit.hold(upload.object_key)
+        if not self._objects.exists(upload.object_key):
+            raise _lost()
+        dataset = self._versions.make(unit, upload, outcome, call.caller.user_id if call.caller else None)
         number = dataset.version.number
         call.audit_details.update({"version": number, "sha256": upload.sha256, "bytes": upload.file_size})
         return dataset
@@ -210,10 +217,20 @@ class UploadService:
         """Deletes a file that was refused, unless an older version is made of the very same bytes."""
         try:
             with self._database.unit_of_work(org_id) as unit:
+                unit.hold(key)
                 if not self._datasets.is_referenced(unit, key):
                     self._objects.delete(key)
         except RaiaError:
             return  # the collector of unreferenced objects will
+
+
+def _lost() -> Aborted:
+    """Another upload of the very same bytes was refused, under another name say, and took the file with it."""
+    return Aborted(
+        "the same file was refused in another upload meanwhile; send it again",
+        reason="CONCURRENT_CHANGE",
+        retry_after=0.2,
+    )
 
 
 def _project(metadata: dataset_service_pb2.UploadDatasetMetadata) -> UUID | None:

@@ -1,5 +1,6 @@
 """Use cases of routing and processing, and the jobs that do them."""
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
 from typing import Any
@@ -21,6 +22,7 @@ from raia_ingest.datasets.service import missing
 from raia_ingest.processing import events
 from raia_ingest.processing.domain import CANCELLED, CLASSIFIER, FAILED, PERSON, SUCCEEDED, ProcessingResult, Routing
 from raia_ingest.processing.repository import ProcessingRepository, RoutingRepository
+from raia_ingest.scratch import SCRATCH_PREFIX
 from raia_ingest.settings import IngestSettings
 
 ROUTE_JOB = "ingest.route"
@@ -200,8 +202,10 @@ class ProcessingService:
             if dataset is None or result is None or result.finished or result.job_id != job.id:
                 return
             self._results.run(unit, result_id)
-        scratch = self._settings.scratch_folder
-        with self._objects.materialise(dataset.version.stored_key or "") as path:
+        with (
+            self._objects.materialise(dataset.version.stored_key or "") as path,
+            tempfile.TemporaryDirectory(prefix=SCRATCH_PREFIX, dir=self._settings.scratch_folder) as scratch,
+        ):
             arguments = {
                 "path": str(path),
                 "columns": _columns(dataset),
@@ -209,7 +213,7 @@ class ProcessingService:
                 "processor": result.processor,
                 "options": dict(result.options),
                 "memory_bytes": self._settings.profile_memory_bytes,
-                "scratch_folder": str(scratch) if scratch else None,
+                "scratch_folder": scratch,
             }
             content = job.compute(_PROCESS, arguments, affinity=dataset.version.stored_key or "")
         with job.complete() as unit:

@@ -1,6 +1,5 @@
 """The compute function that runs one processor."""
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,6 @@ from raia_kit.errors import FailedPrecondition
 from raia_kit.plugins import check_options, load, refusals
 from raia_plugins import ColumnInfo, ProcessingRequest, Processor, Progress
 
-from raia_ingest.scratch import SCRATCH_PREFIX
 from raia_ingest.workers.exhaustion import explained
 
 _MOST_BYTES = 1024**2
@@ -23,7 +21,7 @@ def process_file(
     processor: str,
     options: dict[str, Any],
     memory_bytes: int,
-    scratch_folder: str | None,
+    scratch_folder: str,
     progress: Progress,
 ) -> dict[str, Any]:
     """Runs the processor of that name over a canonical file.
@@ -33,17 +31,16 @@ def process_file(
     """
     plugin = load("processor", Processor).get(processor)  # type: ignore[type-abstract]
     check_options(plugin, options)
-    with tempfile.TemporaryDirectory(prefix=SCRATCH_PREFIX, dir=scratch_folder) as scratch:
-        request = ProcessingRequest(
-            source=Path(path),
-            columns=[ColumnInfo(column["name"], column["type"]) for column in columns],
-            filename=filename,
-            scratch=Path(scratch),
-            options=options,
-            memory_bytes=memory_bytes,
-        )
-        with explained(), refusals("processor", processor):
-            done = plugin.process(request, progress)
+    request = ProcessingRequest(
+        source=Path(path),
+        columns=[ColumnInfo(column["name"], column["type"]) for column in columns],
+        filename=filename,
+        scratch=Path(scratch_folder),
+        options=options,
+        memory_bytes=memory_bytes,
+    )
+    with explained(), refusals("processor", processor):
+        done = plugin.process(request, progress)
     found = {"headline": done.headline, "results": dict(done.results), "notes": list(done.notes)}
     size = len(orjson.dumps(found))
     if size > _MOST_BYTES:

@@ -110,7 +110,8 @@ class UploadService:
             try:
                 work = self._read(stack, call, stored, filename)
             except RaiaError as error:
-                if not self._objects.exists(stored.key):
+                # Not found is the file alone, which a third upload may have put back by now.
+                if isinstance(error, NotFound) or not self._objects.exists(stored.key):
                     raise _lost() from error
                 if isinstance(error, InvalidArgument | ResourceExhausted):
                     self._discard(call.org_id, stored.key)
