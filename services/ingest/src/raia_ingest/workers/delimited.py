@@ -60,6 +60,8 @@ class DelimitedSource:
         self.file_type = "tsv" if self._dialect.delimiter == "\t" else "csv"
         naming = Headers()
         names = self._dialect.names or [""] * self._dialect.width
+        if not names:  # nothing but what is no text, such as NUL
+            raise errors.empty(self._filename)
         self._headers = [naming.name(name, position) for position, name in enumerate(names)]
         self.notes = self._file_notes() + (naming.notes if self._dialect.header else [])
 
