@@ -68,8 +68,8 @@ def test_parameters_come_from_path_query_and_body() -> None:
     assert listing["tags"]["schema"]["type"] == "array"
     assert listing["part.part_name"]["description"] == "Its name."
     assert listing["colours"]["schema"]["items"] == {"$ref": "#/components/schemas/sample.v1.Colour"}
-    update = found["PUT /api/v1/widgets/{widget.id}"]
-    assert update["parameters"][0]["name"] == "widget.id"
+    update = found["PUT /api/v1/widgets/{id}"]
+    assert update["parameters"][0]["name"] == "id"
     assert {one.get("name") for one in update["parameters"]} >= {"update_mask", "request_id"}
     assert update["requestBody"]["required"]
     assert "$ref" in update["requestBody"]["content"]["application/json"]["schema"]

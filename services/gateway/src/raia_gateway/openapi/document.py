@@ -11,7 +11,7 @@ from raia_gateway.asgi import Header
 from raia_gateway.endpoint import Endpoint
 from raia_gateway.exchange import Exchange
 from raia_gateway.openapi.comments import Comments
-from raia_gateway.openapi.operations import Operations
+from raia_gateway.openapi.operations import Operations, shown_path
 from raia_gateway.openapi.schemas import Schema, Schemas
 
 _DESCRIPTION = """\
@@ -60,7 +60,7 @@ def build_document(endpoints: Iterable[Endpoint], descriptors: FileDescriptorSet
         service = endpoint.contract.descriptor.containing_service
         tags[service.name] = comments.text(service.full_name)
         verb = endpoint.binding.method.lower()
-        paths.setdefault(endpoint.binding.template.shape, {})[verb] = operations.operation(endpoint)
+        paths.setdefault(shown_path(endpoint.binding.template.shape), {})[verb] = operations.operation(endpoint)
     schemas.components["google.rpc.Status"] = _status_schema()
     return {
         "openapi": "3.1.0",

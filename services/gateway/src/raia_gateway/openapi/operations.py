@@ -1,5 +1,6 @@
 """One OpenAPI operation per REST route."""
 
+import re
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -32,6 +33,16 @@ _MATCH_PARAMETER = _header("If-Match", "The ETag that you last saw; the call is 
 _NONE_MATCH_PARAMETER = _header("If-None-Match", "The ETag that you have; 304 when it is still the same.")
 _RANGE_PARAMETER = _header("Range", "The part of the file that you want, such as bytes=0-1023.")
 _ERROR = {"$ref": "#/components/responses/Error"}
+
+
+def shown_name(name: str) -> str:
+    """How a path variable is called to readers: the field alone, without the message that it lies in."""
+    return name.rpartition(".")[2]
+
+
+def shown_path(shape: str) -> str:
+    """A route's path with its variables as readers know them; ``GET`` and ``POST`` of one place are one path."""
+    return re.sub(r"\{([^{}]+)\}", lambda found: "{" + shown_name(found[1]) + "}", shape)
 
 
 class Operations:
@@ -71,8 +82,8 @@ class Operations:
     def _parameters(self, endpoint: Endpoint) -> list[Schema]:
         request = endpoint.contract.descriptor.input_type
         taken = {variable.path for variable in endpoint.binding.template.variables}
-        found = [self._path_parameter(request, name) for name in taken]
-        found.sort(key=lambda one: endpoint.binding.template.text.index(one["name"]))
+        ordered = sorted(taken, key=endpoint.binding.template.text.index)
+        found = [self._path_parameter(request, name) for name in ordered]
         if endpoint.contract.upload is not None:
             found += self._upload_query(endpoint, taken)
         elif endpoint.binding.body != "*":
@@ -89,7 +100,7 @@ class Operations:
 
     def _path_parameter(self, request: Descriptor, name: str) -> Schema:
         field = resolve(request, name)[-1]
-        described = self._parameter(field, name, "path")
+        described = self._parameter(field, shown_name(name), "path")
         schema = described["schema"]
         if schema.get("type") == "string" and "format" not in schema and "enum" not in schema:
             schema["minLength"] = max(1, schema.get("minLength", 1))
